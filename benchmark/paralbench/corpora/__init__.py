@@ -1,0 +1,1 @@
+"""Corpora: one reader per on-disk layout, fetching, verifying."""

@@ -1,0 +1,73 @@
+"""Errors whose message a user can act on.
+
+Each message names what was given, what is allowed and what to do. The command line prints a
+:class:`ParalbenchError` without a traceback and exits with 2; anything else is a bug of ours.
+"""
+
+
+class ParalbenchError(Exception):
+    """The request, or something it names, is wrong."""
+
+
+class CardError(ParalbenchError):
+    """A card cannot be read; the message names file, key, value and the allowed values."""
+
+
+class UnknownNameError(ParalbenchError):
+    """A name that no card, family, reader or metric has."""
+
+    def __init__(self, kind: str, name: str, known: list[str] | tuple[str, ...]):
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        listed = ", ".join(sorted(known)) or "none"
+        super().__init__(f"unknown {kind} {name!r}.{hint} Known: {listed}.")
+        self.kind, self.name, self.known = kind, name, tuple(known)
+
+
+class AudioError(ParalbenchError):
+    """A file cannot be decoded, or what it holds is not usable speech audio."""
+
+
+class CorpusError(ParalbenchError):
+    """A corpus folder does not look as its owners distribute it."""
+
+
+class CorpusNotFoundError(CorpusError):
+    """A corpus is not on this machine; the message says how to get it and where to put it."""
+
+
+class FetchError(ParalbenchError):
+    """A download failed, or what arrived has another checksum than the card's."""
+
+
+class WeightsError(ParalbenchError):
+    """A checkpoint is missing, damaged, of another architecture, or holds code."""
+
+
+class MissingExtraError(ParalbenchError):
+    """An optional dependency is not installed; the message gives the pip command."""
+
+    def __init__(self, what: str, extra: str):
+        super().__init__(f"{what} needs an optional part: pip install 'paralbench[{extra}]'.")
+
+
+class SplitError(ParalbenchError):
+    """A split protocol does not fit the corpus it is asked for."""
+
+
+class LeakageError(SplitError):
+    """Train, development and test share speakers, sessions or audio; the message lists them."""
+
+
+class ProbeError(ParalbenchError):
+    """A probe cannot be trained on what it was given."""
+
+
+class UndefinedMetricError(ParalbenchError):
+    """A score is not defined on this data; it becomes a missing row with this reason."""
+
+
+class StoreError(ParalbenchError):
+    """A store or run folder cannot be read or written."""

@@ -1,0 +1,70 @@
+"""What an upstream is to the rest of the code: waveforms and lengths in, hidden states out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+SAMPLE_RATE = 16_000
+
+Batching = Literal["any", "equal-length", "single"]
+
+
+@dataclass(frozen=True)
+class HiddenStates:
+    """Hidden states of a batch, layer by layer.
+
+    Attributes:
+        layers: for each layer a tensor ``(batch, frames, dim)``.
+        lengths: valid frames of each utterance ``(batch,)``, int64; frames beyond are padding and
+            may hold anything finite.
+    """
+
+    layers: "Sequence[torch.Tensor]"
+    lengths: "torch.Tensor"
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A loaded upstream.
+
+    Attributes:
+        n_layers: hidden states per frame.
+        dim: features per layer.
+        min_samples: the shortest waveform that gives a frame; shorter ones are excluded, counted.
+        window_samples: longer waveforms are encoded in near-equal windows of at most this.
+        batching: ``any``: exact under padding; ``equal-length``: only equal lengths may share a
+            batch; ``single``: one utterance at a time.
+        weights_key: sha256 over what determines the features beside the audio: weights, config.
+    """
+
+    n_layers: int
+    dim: int
+    min_samples: int
+    window_samples: int
+    batching: Batching
+    weights_key: str
+
+    def prepare(self, waveform: "np.ndarray") -> "np.ndarray":
+        """Normalise one whole utterance ``(samples,)`` float32, before it is cut or padded."""
+        ...
+
+    def forward(self, waveforms: "torch.Tensor", lengths: "torch.Tensor") -> HiddenStates:
+        """Encode a batch.
+
+        Args:
+            waveforms: ``(batch, samples)``, 16 kHz mono, zero beyond each length.
+            lengths: valid samples of each, ``(batch,)``, int64.
+
+        Returns:
+            Hidden states that, in fp32, do not depend on what shares the batch (relative L2
+            difference of each layer's time mean at most 1e-5).
+        """
+        ...
+
+    def to(self, device: "torch.device", dtype: "torch.dtype") -> "Encoder":
+        """Move to a device and a precision, in place; returns itself."""
+        ...

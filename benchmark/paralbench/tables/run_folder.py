@@ -1,0 +1,165 @@
+"""The folder of a run: one Parquet file per cell and table, each written whole or not at all.
+
+``scores/CELL.parquet`` is written last, so a cell whose scores are there is done. ``plan.json``
+says which cell stands in which slot (upstream, task, setting, recipe ...): when a card changes, its
+cell gets another key, takes over the slot, and the older rows are no longer read.
+"""
+
+import json
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from paralbench.errors import StoreError
+from paralbench.tables.schema import TABLES
+
+PLAN = "plan.json"
+LAST = "scores"  # the table that marks a cell as done
+
+
+class RunFolder:
+    """The tables of one run.
+
+    Args:
+        path: the folder; made on the first write. A folder of published tables
+            (``scores.parquet`` ..., see :meth:`publish`) is read the same way.
+    """
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+
+    def exists(self) -> bool:
+        """Whether there is anything to read."""
+        return (self.path / PLAN).is_file() or (self.path / "scores.parquet").is_file()
+
+    # -- writing
+
+    def enter(self, slots: Mapping[str, str]) -> None:
+        """Record which cell stands in which slot, before the cells are run."""
+        known = self._slots()
+        known.update(slots)
+        self._replace(self.path / PLAN, json.dumps({"slots": known}, indent=1).encode())
+
+    def write(self, cell: str, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Write a finished cell's tables; afterwards :meth:`done` is true and it has no failure.
+
+        Raises:
+            StoreError: a frame does not fit its table, or the disk refuses.
+        """
+        arrow = {name: TABLES[name].to_arrow(frame) for name, frame in tables.items()}
+        for name in sorted(arrow, key=lambda name: name == LAST):
+            self._write_table(name, cell, arrow[name])
+        with suppress(FileNotFoundError):
+            self._file("failures", cell).unlink()
+
+    def fail(self, cell: str, stage: str, error: BaseException, when: str) -> None:
+        """Record that a cell failed; other cells go on."""
+        row = {
+            "cell": cell,
+            "stage": stage,
+            "error": type(error).__name__,
+            "message": str(error) or repr(error),
+            "when": when,
+        }
+        table = TABLES["failures"].to_arrow(pd.DataFrame([row]))
+        self._write_table("failures", cell, table)
+
+    def publish(self, target: Path, tables: Iterable[str] = tuple(TABLES)) -> list[Path]:
+        """Write each table as one ``NAME.parquet`` and ``NAME.csv`` under ``target``."""
+        target.mkdir(parents=True, exist_ok=True)
+        written = []
+        for name in tables:
+            frame = self.read(name)
+            if not len(frame):
+                continue
+            self._replace(target / f"{name}.parquet", _parquet(TABLES[name].to_arrow(frame)))
+            self._replace(target / f"{name}.csv", frame.to_csv(index=False).encode())
+            written += [target / f"{name}.parquet", target / f"{name}.csv"]
+        return written
+
+    # -- reading
+
+    def done(self, cell: str) -> bool:
+        """Whether the cell's scores are there."""
+        return self._file(LAST, cell).is_file()
+
+    def failed(self, cell: str) -> bool:
+        """Whether the cell's last attempt failed."""
+        return self._file("failures", cell).is_file()
+
+    def read(self, table: str) -> pd.DataFrame:
+        """All rows of a table, of the cells that now stand in the plan, in the order of cells.
+
+        Raises:
+            StoreError: the folder holds no run, or a file in it is damaged.
+        """
+        if not self.exists():
+            raise StoreError(
+                f"{self.path}: no run here (neither {PLAN} nor scores.parquet); "
+                "give the folder that `paralbench run --out` wrote."
+            )
+        published = self.path / f"{table}.parquet"
+        if published.is_file():
+            return _read(published)
+        files = [self._file(table, cell) for cell in sorted(set(self._slots().values()))]
+        frames = [_read(file) for file in files if file.is_file()]
+        if not frames:
+            return TABLES[table].empty()
+        return pd.concat(frames, ignore_index=True)
+
+    def cells(self) -> dict[str, str]:
+        """Slot to cell, as last planned."""
+        return self._slots()
+
+    # -- files
+
+    def _slots(self) -> dict[str, str]:
+        file = self.path / PLAN
+        if not file.is_file():
+            return {}
+        try:
+            return dict(json.loads(file.read_text())["slots"])
+        except (json.JSONDecodeError, KeyError, OSError) as error:
+            raise StoreError(f"{file}: cannot be read ({error}); delete it and run again.") from None
+
+    def _file(self, table: str, cell: str) -> Path:
+        return self.path / table / f"{cell}.parquet"
+
+    def _write_table(self, name: str, cell: str, table: pa.Table) -> None:
+        self._replace(self._file(name, cell), _parquet(table))
+
+    def _replace(self, file: Path, content: bytes) -> None:
+        temporary = file.with_name(f".{file.name}.{socket.gethostname()}-{os.getpid()}.tmp")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(file)
+        except OSError as error:
+            with suppress(OSError):
+                temporary.unlink()
+            raise StoreError(
+                f"{file}: cannot be written: {error.strerror or error}. What was written before is "
+                "kept; make room or choose another --out and run again."
+            ) from None
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def _read(file: Path) -> pd.DataFrame:
+    try:
+        return pq.read_table(file).to_pandas()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise StoreError(f"{file}: damaged ({error}); delete it and run again.") from None

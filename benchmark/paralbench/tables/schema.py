@@ -1,0 +1,237 @@
+"""Every table's columns, declared once and checked on every write.
+
+One row is one fact. Three words mean three things: the *setting* is which corpora train and test,
+the *recipe* is how the probe is trained, the *variant* is how the upstream is run.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+import pyarrow as pa
+
+from paralbench.errors import StoreError
+
+Type = Literal["string", "int", "float", "bool"]
+
+_ARROW = {
+    "string": pa.string(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "bool": pa.bool_(),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, type, whether a value may be missing, and what it means."""
+
+    name: str
+    type: Type
+    meaning: str
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its columns in order, and the prefix of columns that may be added to them."""
+
+    name: str
+    columns: tuple[Column, ...]
+    free_prefix: str | None = None  # columns so named are floats, one per class
+
+    @property
+    def names(self) -> list[str]:
+        """The declared column names, in order."""
+        return [column.name for column in self.columns]
+
+    def to_arrow(self, frame: pd.DataFrame) -> pa.Table:
+        """Check a frame against the declaration and type it.
+
+        Raises:
+            StoreError: a column is missing or unknown, a value has the wrong type, or a required
+                value is missing; the message names table and column.
+        """
+        free = [
+            name
+            for name in frame.columns
+            if self.free_prefix and str(name).startswith(self.free_prefix)
+        ]
+        missing = [name for name in self.names if name not in frame.columns]
+        unknown = [name for name in frame.columns if name not in self.names and name not in free]
+        if missing or unknown:
+            raise StoreError(
+                f"table {self.name!r}: missing columns {missing}, unknown columns {unknown}; "
+                f"it has {self.names}."
+            )
+        fields, arrays = [], []
+        declared = [*self.columns, *(Column(name, "float", "", True) for name in free)]
+        for column in declared:
+            try:
+                array = pa.Array.from_pandas(frame[column.name], type=_ARROW[column.type])
+            except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+                raise StoreError(
+                    f"table {self.name!r}: column {column.name!r} must hold {column.type}: {error}"
+                ) from None
+            if array.null_count and not column.optional:
+                raise StoreError(f"table {self.name!r}: column {column.name!r} has missing values.")
+            fields.append(pa.field(column.name, _ARROW[column.type], nullable=column.optional))
+            arrays.append(array)
+        return pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+
+    def empty(self) -> pd.DataFrame:
+        """A frame of this table without rows."""
+        fields = [pa.field(c.name, _ARROW[c.type]) for c in self.columns]
+        return pa.schema(fields).empty_table().to_pandas()
+
+
+def _columns(*specs: tuple[str, Type, str] | tuple[str, Type, str, bool]) -> tuple[Column, ...]:
+    return tuple(Column(*spec) for spec in specs)
+
+
+SCORES = Table(
+    "scores",
+    _columns(
+        ("cell", "string", "the cell the row comes from"),
+        ("suite", "string", "the suite it was run in", True),
+        ("upstream", "string", "upstream id; 'none' for the floors"),
+        ("revision", "string", "sha256 of the weights, its first 16 digits", True),
+        ("variant", "string", "how the upstream is run", True),
+        ("task", "string", "task id, or the id of the harmonised label map"),
+        ("label", "string", "the label that is predicted"),
+        ("setting", "string", "within, pair, leave-one-corpus-out or pooled"),
+        ("train_corpora", "string", "training corpora or domains, joined by '+'"),
+        ("test_corpus", "string", "test corpus or domain"),
+        ("split", "string", "split protocol"),
+        ("fold", "string", "fold name; 'all' pools out-of-fold predictions; 'mean' over folds"),
+        ("seed", "string", "seed; 'mean' averages the seeds"),
+        ("recipe", "string", "how the probe was trained"),
+        ("layer", "string", "'mix', or the index of the layer"),
+        ("normalisation", "string", "none, or speaker (transductive)"),
+        ("selection", "string", "development or fixed"),
+        ("transductive", "bool", "whether unlabelled test data was read"),
+        ("train_share", "float", "share of the training speakers used"),
+        ("group", "string", "speaker group the row is about; missing: all", True),
+        ("class", "string", "class the row is about; missing: all", True),
+        ("metric", "string", "metric name"),
+        ("value", "float", "the score"),
+        ("ci_low", "float", "lower end of the 95 % interval", True),
+        ("ci_high", "float", "upper end of the 95 % interval", True),
+        ("interval_method", "string", "how the interval was made, or why there is none", True),
+        ("chance", "float", "the score of a prediction that knows nothing", True),
+        ("n_train", "int", "training utterances (mean over folds)"),
+        ("n_utterances", "int", "test utterances"),
+        ("n_speakers", "int", "test speakers; missing where unknown", True),
+        ("leakage", "string", "what the split lets leak; empty: nothing"),
+        ("contaminated", "bool", "whether the upstream was trained on the test corpus"),
+        ("precision", "string", "precision of the upstream", True),
+        ("features_key", "string", "key of the feature space", True),
+        ("cards_key", "string", "sha256 of the cards and the recipe, its first 16 digits"),
+        ("paralbench_version", "string", "version of this package"),
+    ),
+)
+
+PREDICTIONS = Table(
+    "predictions",
+    _columns(
+        ("cell", "string", "the cell"),
+        ("seed", "string", "seed of the probe"),
+        ("layer", "string", "'mix', or the index of the layer"),
+        ("fold", "string", "the fold whose test part held the utterance"),
+        ("corpus", "string", "corpus id"),
+        ("utterance", "string", "utterance id"),
+        ("speaker", "string", "speaker id", True),
+        ("gender", "string", "group column", True),
+        ("language", "string", "group column", True),
+        ("truth", "string", "the label, a number for regression"),
+        ("prediction", "string", "what the probe says"),
+    ),
+    free_prefix="probability ",
+)
+
+CONFUSION = Table(
+    "confusion",
+    _columns(
+        ("cell", "string", "the cell"),
+        ("layer", "string", "'mix', or the index of the layer"),
+        ("truth", "string", "the label"),
+        ("prediction", "string", "what the probe says"),
+        ("count", "int", "utterances, summed over the seeds"),
+    ),
+)
+
+SELECTION = Table(
+    "selection",
+    _columns(
+        ("cell", "string", "the cell"),
+        ("fold", "string", "the fold"),
+        ("seed", "string", "seed of the probe"),
+        ("layer", "string", "'mix', or the index of the layer"),
+        ("learning_rate", "float", "the chosen one"),
+        ("weight_decay", "float", "the chosen one"),
+        ("epochs", "int", "the chosen number of passes"),
+        ("development_score", "float", "primary metric on development; missing: fixed", True),
+        ("layer_weights", "string", "weights of the learned mix, joined by blanks", True),
+    ),
+)
+
+TIMINGS = Table(
+    "timings",
+    _columns(
+        ("cell", "string", "the cell"),
+        ("stage", "string", "decode, encode, probe or score"),
+        ("seconds", "float", "wall time of the run that did the work"),
+        ("audio_seconds", "float", "audio that was worked on", True),
+        ("peak_memory_bytes", "int", "peak memory of the process or the device", True),
+        ("device", "string", "cpu, cuda or mps"),
+        ("precision", "string", "precision of the upstream", True),
+    ),
+)
+
+FAILURES = Table(
+    "failures",
+    _columns(
+        ("cell", "string", "the cell"),
+        ("stage", "string", "where it failed"),
+        ("error", "string", "kind of the error"),
+        ("message", "string", "what it says"),
+        ("when", "string", "UTC time"),
+    ),
+)
+
+AUDIT = Table(
+    "audit",
+    _columns(
+        ("cell", "string", "the cell"),
+        ("corpus", "string", "corpus id"),
+        ("utterance", "string", "utterance id"),
+        ("kept", "bool", "whether the utterance was used in spite of it"),
+        ("reason", "string", "a word of the audit's vocabulary"),
+        ("detail", "string", "what was found", True),
+    ),
+)
+
+MANIFEST = Table(
+    "manifest",
+    _columns(
+        ("cell", "string", "the cell"),
+        ("kind", "string", "upstream, corpus, task, package, machine or run"),
+        ("id", "string", "which one"),
+        ("key", "string", "what is said of it"),
+        ("value", "string", "what it is", True),
+    ),
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        SCORES,
+        PREDICTIONS,
+        CONFUSION,
+        SELECTION,
+        TIMINGS,
+        FAILURES,
+        AUDIT,
+        MANIFEST,
+    )
+}

@@ -1,0 +1,198 @@
+"""Fixtures and rules for every test: no user folder, no network, no silent skip."""
+
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+# One thread per process, set before anything imports torch or numpy: results do not depend on the
+# machine's core count, and pytest-xdist's workers do not fight for the cores.
+for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+# The reasons for which a test may skip where skips are errors (--strict-skips). Each names
+# something that the machine lacks; a missing Python package is not among them, because the `test`
+# and `functionals` extras install all of them.
+ALLOWED_SKIPS = (
+    "needs a GPU",
+    "needs the network",
+    "needs the shared corpora",
+    "needs another platform",
+    "slow",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--strict-skips",
+        action="store_true",
+        default=os.environ.get("PARALBENCH_STRICT_SKIPS", "") not in ("", "0"),
+        help="fail a test that skips, unless its reason begins with one of: "
+        + ", ".join(map(repr, ALLOWED_SKIPS)),
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    try:
+        from hypothesis import settings
+    except ImportError:
+        return
+    # The same examples in every run; a machine under load is no reason to fail.
+    settings.register_profile("paralbench", derandomize=True, deadline=None, database=None)
+    settings.load_profile("paralbench")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    report: pytest.TestReport = yield
+    return _refuse_skip(report, item.config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector):
+    report: pytest.CollectReport = yield
+    return _refuse_skip(report, collector.config)
+
+
+def _refuse_skip(report, config: pytest.Config):
+    """Turn an unexplained skip into a failure where skips are strict."""
+    if not config.getoption("--strict-skips") or not report.skipped or hasattr(report, "wasxfail"):
+        return report
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    reason = reason.removeprefix("Skipped: ")
+    if not reason.startswith(ALLOWED_SKIPS):
+        report.outcome = "failed"
+        report.longrepr = (
+            f"skipped with the reason {reason!r}; under --strict-skips a reason must begin with "
+            f"one of: {', '.join(map(repr, ALLOWED_SKIPS))} (tests/conftest.py)"
+        )
+    return report
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The checkout's root folder."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the user's folders, settings and terminal out of the tests, and of what they start."""
+    homes = tmp_path_factory.mktemp("homes")
+    with pytest.MonkeyPatch.context() as patch:
+        # For fixtures of wider scope than a test; each test then gets a home of its own.
+        patch.setenv("PARALBENCH_HOME", str(homes / "session"))
+        patch.setenv("NO_COLOR", "1")
+        patch.setenv("COLUMNS", "120")
+        for variable in ("PARALBENCH_CORPORA", "FORCE_COLOR", "GITHUB_ACTIONS"):
+            patch.delenv(variable, raising=False)
+        yield homes
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def paralbench_home(_own_environment: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A fresh PARALBENCH_HOME (not yet created), so that no test touches the user's cache."""
+    home = _own_environment / f"test-{next(_numbers)}"
+    monkeypatch.setenv("PARALBENCH_HOME", str(home))
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def kept_home(
+    paralbench_home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A PARALBENCH_HOME whose downloads outlive the test, for tests marked ``network``.
+
+    It is $PARALBENCH_TEST_HOME, else one folder per session.
+    """
+    given = os.environ.get("PARALBENCH_TEST_HOME")
+    home = Path(given) if given else tmp_path_factory.getbasetemp() / "kept-home"
+    monkeypatch.setenv("PARALBENCH_HOME", str(home))
+    return home
+
+
+@pytest.fixture(autouse=True)
+def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test that reaches beyond this machine, unless it is marked ``network``.
+
+    The processes that a test starts are told to stay offline; only pip and the model hub listen.
+    """
+    if request.node.get_closest_marker("network"):
+        if hub := sys.modules.get("huggingface_hub.constants"):  # read when it was imported
+            monkeypatch.setattr(hub, "HF_HUB_OFFLINE", False)
+        return
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address):
+        beyond = self.family != socket.AF_UNIX and self.type & socket.SOCK_STREAM
+        if beyond and not _is_here(address[0]):
+            self.close()
+            pytest.fail(f"connects to {address!r} but is not marked 'network'")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture(scope="session")
+def shared_corpora() -> Path:
+    """The folder of real corpora (nemo, urdu, baved): $PARALBENCH_TEST_CORPORA or beside us."""
+    given = os.environ.get("PARALBENCH_TEST_CORPORA")
+    folder = Path(given) if given else REPOSITORY.parent / "shared" / "corpora"
+    if not folder.is_dir():
+        pytest.skip(f"needs the shared corpora: no folder {folder} ($PARALBENCH_TEST_CORPORA)")
+    return folder
+
+
+@pytest.fixture
+def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run code in a fresh interpreter.
+
+    Call it as ``run_python(code, *arguments, env={...}, check=True, timeout=120)``; ``env`` is
+    added to the environment. The result has ``stdout``, ``stderr`` and ``returncode``; with
+    ``check`` a failing process fails the test and shows what it printed.
+    """
+
+    def run(
+        code: str,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        check: bool = True,
+        timeout: float = 120,
+        cwd: Path | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **(env or {})},
+            timeout=timeout,
+            cwd=cwd,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            pytest.fail(f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    return run

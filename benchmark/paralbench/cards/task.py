@@ -140,11 +140,19 @@ class HarmonisedCard(_Target):
         return self
 
 
+class Sample(Part):
+    """At most ``clips`` utterances of a corpus, in equal shares of the values of ``by``."""
+
+    clips: Annotated[int, Field(ge=1)]
+    by: Annotated[tuple[Text, ...], Field(min_length=1)]
+    where: dict[str, tuple[str, ...]] = {}
+
+
 class SuiteCard(Card):
     """A named set of upstreams, tasks and transfer settings that are run together.
 
-    ``sample`` takes at most that many utterances of a corpus, drawn with ``seed``, in equal
-    shares of the label's classes; every upstream sees the same ones.
+    ``sample`` takes a part of a corpus (by its id), drawn with ``seed``; every upstream sees the
+    same utterances.
     """
 
     kind: Literal["suite"] = "suite"
@@ -153,5 +161,5 @@ class SuiteCard(Card):
     transfer: tuple[Id, ...] = ()
     recipes: tuple[RecipeName, ...] = ("paralbench", "majority", "duration")
     normalisations: tuple[Normalisation, ...] = ("none",)
-    sample: dict[Id, int] = {}
+    sample: dict[Id, Sample] = {}
     seed: int = 0

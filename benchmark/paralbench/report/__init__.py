@@ -1,1 +1,1 @@
-"""report."""
+"""Leaderboards and transfer tables, drawn from a run's tables alone."""

@@ -6,17 +6,17 @@ cell gets another key, takes over the slot, and the older rows are no longer rea
 """
 
 import json
-import os
-import socket
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from paralbench.errors import StoreError
+from paralbench.storage.atomic import write_file
 from paralbench.tables.schema import TABLES
 
 PLAN = "plan.json"
@@ -40,11 +40,10 @@ class RunFolder:
 
     # -- writing
 
-    def enter(self, slots: Mapping[str, str]) -> None:
-        """Record which cell stands in which slot, before the cells are run."""
-        known = self._slots()
-        known.update(slots)
-        self._replace(self.path / PLAN, json.dumps({"slots": known}, indent=1).encode())
+    def enter(self, slots: Mapping[str, str], skipped: Iterable[str] = ()) -> None:
+        """Record which cell stands in which slot, and what is skipped why, before cells are run."""
+        plan = {"slots": {**self.cells(), **slots}, "skipped": list(skipped)}
+        write_file(self.path, PLAN, json.dumps(plan, indent=1).encode())
 
     def write(self, cell: str, tables: Mapping[str, pd.DataFrame]) -> None:
         """Write a finished cell's tables; afterwards :meth:`done` is true and it has no failure.
@@ -72,14 +71,13 @@ class RunFolder:
 
     def publish(self, target: Path, tables: Iterable[str] = tuple(TABLES)) -> list[Path]:
         """Write each table as one ``NAME.parquet`` and ``NAME.csv`` under ``target``."""
-        target.mkdir(parents=True, exist_ok=True)
-        written = []
+        written = [write_file(target, PLAN, json.dumps(self._plan(), indent=1).encode())]
         for name in tables:
             frame = self.read(name)
             if not len(frame):
                 continue
-            self._replace(target / f"{name}.parquet", _parquet(TABLES[name].to_arrow(frame)))
-            self._replace(target / f"{name}.csv", frame.to_csv(index=False).encode())
+            write_file(target, f"{name}.parquet", _parquet(TABLES[name].to_arrow(frame)))
+            write_file(target, f"{name}.csv", frame.to_csv(index=False).encode())
             written += [target / f"{name}.parquet", target / f"{name}.csv"]
         return written
 
@@ -107,7 +105,7 @@ class RunFolder:
         published = self.path / f"{table}.parquet"
         if published.is_file():
             return _read(published)
-        files = [self._file(table, cell) for cell in sorted(set(self._slots().values()))]
+        files = [self._file(table, cell) for cell in sorted(set(self.cells().values()))]
         frames = [_read(file) for file in files if file.is_file()]
         if not frames:
             return TABLES[table].empty()
@@ -115,41 +113,30 @@ class RunFolder:
 
     def cells(self) -> dict[str, str]:
         """Slot to cell, as last planned."""
-        return self._slots()
+        return dict(self._plan().get("slots", {}))
+
+    def skipped(self) -> tuple[str, ...]:
+        """What the last run left out, with the reasons."""
+        return tuple(self._plan().get("skipped", ()))
 
     # -- files
 
-    def _slots(self) -> dict[str, str]:
+    def _plan(self) -> dict[str, Any]:
         file = self.path / PLAN
         if not file.is_file():
             return {}
         try:
-            return dict(json.loads(file.read_text())["slots"])
-        except (json.JSONDecodeError, KeyError, OSError) as error:
-            raise StoreError(f"{file}: cannot be read ({error}); delete it and run again.") from None
+            return dict(json.loads(file.read_text()))
+        except (json.JSONDecodeError, TypeError, OSError) as error:
+            raise StoreError(
+                f"{file}: cannot be read ({error}); delete it and run again."
+            ) from None
 
     def _file(self, table: str, cell: str) -> Path:
         return self.path / table / f"{cell}.parquet"
 
     def _write_table(self, name: str, cell: str, table: pa.Table) -> None:
-        self._replace(self._file(name, cell), _parquet(table))
-
-    def _replace(self, file: Path, content: bytes) -> None:
-        temporary = file.with_name(f".{file.name}.{socket.gethostname()}-{os.getpid()}.tmp")
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(file)
-        except OSError as error:
-            with suppress(OSError):
-                temporary.unlink()
-            raise StoreError(
-                f"{file}: cannot be written: {error.strerror or error}. What was written before is "
-                "kept; make room or choose another --out and run again."
-            ) from None
+        write_file(self.path / name, f"{cell}.parquet", _parquet(table))
 
 
 def _parquet(table: pa.Table) -> bytes:

@@ -1,0 +1,133 @@
+"""``list``, ``show`` and ``validate``: what there is. None of them imports torch."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from paralbench.cards import Catalogue
+from paralbench.cards.crosscheck import problems
+from paralbench.cli.options import CardsOption, JsonOption, catalogue
+from paralbench.errors import ParalbenchError, UnknownNameError
+
+KINDS = ("upstreams", "tasks", "corpora", "harmonised", "probes", "suites")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("list")(list_cards)
+    app.command("show")(show)
+    app.command("validate")(validate)
+
+
+def list_cards(
+    kind: Annotated[str, typer.Argument(help=" | ".join(KINDS))],
+    cards: CardsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what can be named in a command."""
+    if kind not in KINDS:
+        raise UnknownNameError("kind of list", kind, KINDS)
+    rows = probe_rows() if kind == "probes" else _rows(catalogue(cards), kind)
+    if as_json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    if not rows:
+        print(f"no {kind}")
+        return
+    widths = [max(len(str(row[key])) for row in [*rows, {key: key}]) for key in rows[0]]
+    for row in [{key: key for key in rows[0]}, *rows]:
+        cells = [str(row[key]).ljust(width) for key, width in zip(rows[0], widths, strict=True)]
+        print("  ".join(cells).rstrip())
+
+
+def show(
+    id: Annotated[str, typer.Argument(help="A card's id.")], cards: CardsOption = None
+) -> None:
+    """Print a card, as it was read."""
+    import yaml
+
+    for card in catalogue(cards).find(id):
+        print(f"# {card.file}")
+        print(yaml.safe_dump(card.content(), sort_keys=False, allow_unicode=True).rstrip())
+
+
+def validate(cards: CardsOption = None) -> None:
+    """Read every card and check that what they name exists."""
+    from paralbench.corpora.readers import READERS
+    from paralbench.upstreams.registry import FAMILIES
+
+    shelves = catalogue(cards)
+    found = problems(shelves, families=FAMILIES.names(), readers=READERS.names())
+    if found:
+        raise ParalbenchError("\n".join(found))
+    counts = [
+        f"{len(shelves.upstreams)} upstreams",
+        f"{len(shelves.corpora)} corpora",
+        f"{len(shelves.tasks)} tasks",
+        f"{len(shelves.harmonised)} harmonised maps",
+        f"{len(shelves.suites)} suites",
+    ]
+    print(f"{', '.join(counts)}: every card is valid.")
+
+
+def probe_rows() -> list[dict[str, Any]]:
+    """The recipes, with what each one is."""
+    from paralbench.probes.recipes import RECIPES
+
+    return [{"id": one.name, "about": one.about} for one in RECIPES.values()]
+
+
+def _rows(shelves: Catalogue, kind: str) -> list[dict[str, Any]]:
+    if kind == "upstreams":
+        return [
+            {
+                "id": card.id,
+                "family": card.family,
+                "layers": card.layers or "?",
+                "dim": card.dim or "?",
+                "real weights": "verified" if card.verified_on_real_weights else "not yet",
+                "licence": card.licence,
+            }
+            for card in shelves.upstreams
+        ]
+    if kind == "tasks":
+        return [
+            {
+                "id": card.id,
+                "corpus": card.corpus,
+                "label": card.label,
+                "target": card.target
+                if card.target == "regression"
+                else f"{len(card.classes)} classes",
+                "split": card.split.protocol,
+                "metric": card.metrics[0],
+                "span": card.span,
+            }
+            for card in shelves.tasks
+        ]
+    if kind == "corpora":
+        return [
+            {
+                "id": card.id,
+                "access": card.access,
+                "labels": " ".join(card.labels),
+                "languages": " ".join(card.languages) if len(card.languages) < 6 else "many",
+                "speakers": card.speakers,
+            }
+            for card in shelves.corpora
+        ]
+    if kind == "harmonised":
+        return [
+            {"id": card.id, "label": card.label, "domains": " ".join(card.domains)}
+            for card in shelves.harmonised
+        ]
+    return [
+        {
+            "id": card.id,
+            "upstreams": " ".join(card.upstreams),
+            "tasks": " ".join(card.tasks),
+            "transfer": " ".join(card.transfer),
+        }
+        for card in shelves.suites
+    ]

@@ -1,0 +1,48 @@
+"""Options that several commands share, and how their values are read."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paralbench.cards import Catalogue, load_catalogue
+from paralbench.errors import ParalbenchError
+
+CardsOption = Annotated[
+    list[Path] | None,
+    typer.Option("--cards", help="A folder of your own cards; may be given more than once."),
+]
+RootOption = Annotated[
+    list[str] | None,
+    typer.Option("--root", help="Where a corpus lies: ID=DIR; may be given more than once."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def catalogue(cards: Sequence[Path] | None) -> Catalogue:
+    """The shipped cards and those of ``--cards``."""
+    return load_catalogue(cards or ())
+
+
+def assignments(given: Sequence[str] | None, option: str) -> dict[str, Path]:
+    """``ID=DIR`` values as a mapping.
+
+    Raises:
+        ParalbenchError: a value without ``=``, or a folder that does not exist.
+    """
+    found: dict[str, Path] = {}
+    for text in given or ():
+        id, equals, folder = text.partition("=")
+        path = Path(folder).expanduser()
+        if not (id and equals and folder):
+            raise ParalbenchError(f"{option}: {text!r} is not allowed; write {option} ID=DIR.")
+        if not path.is_dir():
+            raise ParalbenchError(f"{option}: {id}: no folder {path}.")
+        found[id] = path.resolve()
+    return found
+
+
+def words(given: str | None) -> tuple[str, ...]:
+    """A comma-separated list as a tuple."""
+    return tuple(word.strip() for word in (given or "").split(",") if word.strip())

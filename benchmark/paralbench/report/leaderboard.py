@@ -1,0 +1,238 @@
+"""The leaderboard: one row per upstream, one column per task, every number with its interval."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from paralbench.tables import RunFolder
+
+FLOORS = ("majority", "duration")
+NO_UPSTREAM = "none"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One cell of a leaderboard."""
+
+    value: float
+    low: float | None
+    high: float | None
+    stamp: str  # "" or marks such as "leaky", "contaminated", "transductive"
+    reason: str | None  # why there is no interval
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Scores by upstream and task.
+
+    Attributes:
+        title: what it shows.
+        columns: column id to its heading and its chance level.
+        rows: row name (an upstream or a floor) to column id to score; a missing cell is absent.
+        mean_rank: row name to its mean rank over the columns that may be ranked.
+        notes: what a reader has to know: missing cells with their reasons, intervals that could
+            not be made, columns kept out of the ranking.
+    """
+
+    title: str
+    columns: dict[str, tuple[str, float | None]]
+    rows: dict[str, dict[str, Score]]
+    mean_rank: dict[str, float]
+    notes: tuple[str, ...]
+
+    def frame(self) -> pd.DataFrame:
+        """The same as a tidy frame: a row per upstream and column."""
+        return pd.DataFrame(
+            [
+                {
+                    "upstream": row,
+                    "column": column,
+                    "heading": self.columns[column][0],
+                    "value": score.value,
+                    "ci_low": score.low,
+                    "ci_high": score.high,
+                    "chance": self.columns[column][1],
+                    "stamp": score.stamp,
+                    "mean_rank": self.mean_rank.get(row),
+                }
+                for row, scores in self.rows.items()
+                for column, score in scores.items()
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class RunTables:
+    """The tables that reports are drawn from, read once.
+
+    Attributes:
+        scores: primary metric only, folds pooled, seeds averaged, no groups or classes.
+        failures: the failed cells.
+        primary: task id to metric, its direction (``higher`` or ``lower``).
+        slots: cell to its slot, "setting|task|train|test|upstream|recipe|normalisation".
+    """
+
+    scores: pd.DataFrame
+    failures: pd.DataFrame
+    primary: dict[str, tuple[str, bool]]
+    skipped: tuple[str, ...]
+    planned: tuple[dict[str, str], ...]
+
+    @classmethod
+    def read(cls, run: RunFolder) -> "RunTables":
+        """Read a run folder, or a folder of published tables.
+
+        Raises:
+            StoreError: there is no run there.
+        """
+        scores, manifest = run.read("scores"), run.read("manifest")
+        tasks = manifest[manifest["kind"] == "task"].drop_duplicates(["id", "key"])
+        facts = {(row.id, row.key): row.value for row in tasks.itertuples()}
+        primary = {
+            id: (metric, facts.get((id, "higher_is_better")) == "true")
+            for (id, key), metric in facts.items()
+            if key == "primary_metric"
+        }
+        is_primary = [
+            primary.get(task, ("", True))[0] == metric
+            for task, metric in zip(scores["task"], scores["metric"], strict=True)
+        ]
+        kept = scores[
+            pd.Series(is_primary, index=scores.index, dtype=bool)
+            & (scores["fold"] == "all")
+            & (scores["seed"] == "mean")
+            & scores["group"].isna()
+            & scores["class"].isna()
+            & (scores["train_share"] == 1.0)
+        ]
+        failures = run.read("failures")
+        slots = {cell: slot for slot, cell in run.cells().items()}
+        planned = tuple({**slot_parts(slot), "cell": cell} for cell, slot in slots.items())
+        return cls(kept.reset_index(drop=True), failures, primary, run.skipped(), planned)
+
+
+SLOT_KEYS = ("setting", "task", "train", "test", "upstream", "recipe", "normalisation")
+
+
+def slot_parts(slot: str) -> dict[str, str]:
+    """A slot's parts by name."""
+    return dict(zip(SLOT_KEYS, slot.split("|"), strict=True))
+
+
+def leaderboard(
+    tables: RunTables, *, recipe: str = "paralbench", normalisation: str = "none"
+) -> Leaderboard:
+    """The within-corpus leaderboard of one recipe, with the floors beneath.
+
+    Args:
+        tables: a run's tables.
+        recipe: the probe recipe.
+        normalisation: ``none``, or ``speaker`` (transductive: never ranked with the others).
+    """
+    return build(
+        tables,
+        setting="within",
+        title=f"Leaderboard: within corpus, recipe {recipe}, normalisation {normalisation}",
+        recipe=recipe,
+        normalisation=normalisation,
+    )
+
+
+def build(
+    tables: RunTables,
+    *,
+    setting: str,
+    title: str,
+    recipe: str,
+    normalisation: str,
+    label: str | None = None,
+) -> Leaderboard:
+    """Scores of one setting by upstream and column (a task, or an ordered pair of domains)."""
+    scores = tables.scores[tables.scores["setting"] == setting]
+    if label is not None:
+        scores = scores[scores["task"] == label]
+    probes = scores[
+        (scores["recipe"] == recipe)
+        & (scores["normalisation"] == normalisation)
+        & (scores["layer"] == "mix")
+    ]
+    floors = scores[scores["recipe"].isin(FLOORS)]
+    columns: dict[str, tuple[str, float | None]] = {}
+    rows: dict[str, dict[str, Score]] = {}
+    ranked, leaky, no_interval = [], {}, {}
+    for row in pd.concat([probes, floors]).itertuples():
+        name = row.upstream if row.recipe not in FLOORS else f"({row.recipe})"
+        column = _column(row, setting)
+        heading = _heading(row, setting, tables.primary)
+        chance = None if pd.isna(row.chance) else float(row.chance)
+        columns.setdefault(column, (heading, chance))
+        rows.setdefault(name, {})[column] = _score(row)
+        if row.leakage:
+            leaky[heading] = row.leakage
+        if pd.isna(row.ci_low) and isinstance(row.interval_method, str):
+            no_interval[heading] = row.interval_method.removeprefix("none: ")
+        if row.recipe not in FLOORS and not row.leakage and not row.contaminated:
+            better = tables.primary[row.task][1]
+            ranked.append((column, name, row.value if better else -row.value))
+    mean_rank = _mean_ranks(ranked)
+    order = sorted(rows, key=lambda name: (name.startswith("("), mean_rank.get(name, 1e9), name))
+    notes = [f"{head}: no interval: {why}." for head, why in sorted(no_interval.items())]
+    notes += [
+        f"{head}: not ranked, the split leaks: {what}." for head, what in sorted(leaky.items())
+    ]
+    notes += _missing(tables, setting, recipe, label)
+    return Leaderboard(
+        title,
+        dict(sorted(columns.items())),
+        {name: rows[name] for name in order},
+        mean_rank,
+        tuple(notes),
+    )
+
+
+def _column(row, setting: str) -> str:
+    return row.task if setting == "within" else f"{row.train_corpora} -> {row.test_corpus}"
+
+
+def _heading(row, setting: str, primary: dict[str, tuple[str, bool]]) -> str:
+    metric, higher = primary[row.task]
+    arrow = "↑" if higher else "↓"
+    return f"{_column(row, setting)} {metric.upper() if len(metric) < 5 else metric} {arrow}"
+
+
+def _score(row) -> Score:
+    stamps = [row.leakage and "leaky", row.contaminated and "contaminated"]
+    stamps += [row.transductive and "transductive", row.selection == "fixed" and "fixed"]
+    has = not pd.isna(row.ci_low)
+    return Score(
+        float(row.value),
+        float(row.ci_low) if has else None,
+        float(row.ci_high) if has else None,
+        ", ".join(stamp for stamp in stamps if stamp),
+        None if has else row.interval_method,
+    )
+
+
+def _mean_ranks(ranked: list[tuple[str, str, float]]) -> dict[str, float]:
+    """Mean rank of each row over the columns that every ranked row has (1 is best)."""
+    if not ranked:
+        return {}
+    frame = pd.DataFrame(ranked, columns=["column", "name", "value"])
+    table = frame.pivot_table(index="name", columns="column", values="value")
+    complete = table.dropna(axis="columns")
+    if complete.empty:
+        return {}
+    ranks = complete.rank(ascending=False, method="average")
+    return {str(name): float(rank) for name, rank in ranks.mean(axis="columns").items()}
+
+
+def _missing(tables: RunTables, setting: str, recipe: str, label: str | None) -> list[str]:
+    reasons = {row.cell: row.message for row in tables.failures.itertuples()}
+    notes = []
+    for plan in tables.planned:
+        wanted = plan["setting"] == setting and plan["recipe"] in (recipe, *FLOORS)
+        if wanted and (label is None or plan["task"] == label) and plan["cell"] in reasons:
+            what = plan["task"] if setting == "within" else f"{plan['train']} -> {plan['test']}"
+            first = reasons[plan["cell"]].splitlines()[0]
+            notes.append(f"{plan['upstream']} on {what}: failed: {first}")
+    return notes

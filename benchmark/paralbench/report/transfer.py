@@ -1,0 +1,38 @@
+"""Transfer tables: what a probe trained on one corpus is worth on another."""
+
+import pandas as pd
+
+from paralbench.report.leaderboard import Leaderboard, RunTables, build
+
+
+def transfer_tables(
+    tables: RunTables, *, recipe: str = "paralbench", normalisation: str = "none"
+) -> list[Leaderboard]:
+    """For each harmonised label, scores by ordered pair of domains (columns) and upstream."""
+    pairs = tables.scores[tables.scores["setting"] == "pair"]
+    return [
+        build(
+            tables,
+            setting="pair",
+            title=f"Transfer of {label}: train -> test, recipe {recipe}, "
+            f"normalisation {normalisation}",
+            recipe=recipe,
+            normalisation=normalisation,
+            label=label,
+        )
+        for label in sorted(pairs["task"].unique())
+    ]
+
+
+def transfer_matrix(tables: RunTables, label: str, upstream: str) -> pd.DataFrame:
+    """One upstream's scores for one label: rows train, columns test, missing where not run."""
+    scores = tables.scores
+    rows = scores[
+        (scores["setting"] == "pair")
+        & (scores["task"] == label)
+        & (scores["upstream"] == upstream)
+        & (scores["recipe"] == "paralbench")
+        & (scores["normalisation"] == "none")
+        & (scores["layer"] == "mix")
+    ]
+    return rows.pivot_table(index="train_corpora", columns="test_corpus", values="value")

@@ -1,0 +1,143 @@
+"""A corpus made ready: its manifest, decoded audio, and the record of what was left out."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from paralbench.audio.cache import AudioCache, Segment
+from paralbench.cards import Catalogue, CorpusCard
+from paralbench.cards.task import Sample
+from paralbench.corpora.load import load_manifest
+from paralbench.corpora.locate import locate
+from paralbench.corpora.manifest import Manifest
+from paralbench.splits.sample import sample
+
+AUDIT_COLUMNS = ["corpus", "utterance", "kept", "reason", "detail"]
+
+
+@dataclass(frozen=True)
+class CorpusData:
+    """A corpus whose audio is decoded.
+
+    Attributes:
+        card: the corpus card.
+        frame: the manifest's rows whose audio can be used, with ``corpus``, ``content`` (sha256 of
+            the decoded audio) and ``seconds`` beside the manifest's columns.
+        audit: one row per thing that was found: ``corpus, utterance, kept, reason, detail``.
+        seconds: wall time of reading labels and decoding.
+    """
+
+    card: CorpusCard
+    frame: pd.DataFrame
+    audit: pd.DataFrame
+    seconds: float
+
+    @property
+    def audio_seconds(self) -> float:
+        """Seconds of usable audio."""
+        return float(self.frame["seconds"].sum())
+
+
+@dataclass
+class Corpora:
+    """Corpora by id, each prepared once.
+
+    Args:
+        catalogue: the cards.
+        roots: corpus id to folder, as the user named them.
+        cache: the decoded audio.
+        samples: corpus id to the part that is taken.
+        seed: seed of the samples.
+        fetch: whether a corpus that is not here may be fetched.
+        progress: called with a line of text when something slow begins.
+    """
+
+    catalogue: Catalogue
+    roots: Mapping[str, Path] = field(default_factory=dict)
+    cache: AudioCache = field(default_factory=AudioCache)
+    samples: Mapping[str, Sample] = field(default_factory=dict)
+    seed: int = 0
+    progress: Callable[[str], None] = lambda _line: None
+    _ready: dict[str, CorpusData] = field(default_factory=dict, init=False)
+
+    def root(self, corpus: str) -> Path:
+        """Where the corpus lies.
+
+        Raises:
+            CorpusNotFoundError: it is not on this machine; the message says how to get it.
+        """
+        return locate(self.catalogue.corpora.get(corpus), self.roots)
+
+    def manifest(self, corpus: str) -> Manifest:
+        """The corpus's manifest, cut to the sample where the run takes one."""
+        manifest = load_manifest(self.catalogue.corpora.get(corpus), self.root(corpus))
+        part = self.samples.get(corpus)
+        if part is None:
+            return manifest
+        kept = manifest.where(part.where)
+        chosen = sample(kept.frame, part.clips, list(part.by), self.seed)
+        frame = kept.frame.iloc[chosen].sort_values("utterance").reset_index(drop=True)
+        return Manifest(kept.corpus, kept.root, frame, kept.excluded)
+
+    def get(self, corpus: str) -> CorpusData:
+        """Read, decode (what is not decoded yet) and audit a corpus.
+
+        Raises:
+            CorpusNotFoundError: it is not on this machine.
+            CorpusError: its folder does not look as its owners distribute it.
+        """
+        if corpus not in self._ready:
+            self._ready[corpus] = self._prepare(corpus)
+        return self._ready[corpus]
+
+    def _prepare(self, corpus: str) -> CorpusData:
+        started = time.perf_counter()
+        card = self.catalogue.corpora.get(corpus)
+        self.progress(f"{corpus}: reading labels and audio")
+        manifest = self.manifest(corpus)
+        segments = [
+            Segment(row.utterance, row.path, _seconds(row.start), _seconds(row.end))
+            for row in manifest.frame.itertuples()
+        ]
+        audio = self.cache.prepare(manifest.root, segments)
+        audit = _audit(corpus, manifest, audio, card)
+        bad = {one.utterance for one in card.known_bad}
+        usable = audio["reason"].isna() & ~audio["utterance"].isin(bad)
+        frame = manifest.frame.assign(
+            corpus=corpus,
+            content=audio["content"].to_numpy(),
+            seconds=audio["seconds"].to_numpy(),
+        )[usable.to_numpy()]
+        return CorpusData(card, frame.reset_index(drop=True), audit, time.perf_counter() - started)
+
+
+def _seconds(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)
+
+
+def _audit(corpus: str, manifest: Manifest, audio: pd.DataFrame, card: CorpusCard) -> pd.DataFrame:
+    rows = [
+        (corpus, one.utterance, False, one.reason, one.detail or None) for one in manifest.excluded
+    ]
+    known = set(manifest.frame["utterance"])
+    rows += [
+        (corpus, one.utterance, False, "known-bad", one.reason)
+        for one in card.known_bad
+        if one.utterance in known
+    ]
+    for found in audio.itertuples():
+        if isinstance(found.reason, str):
+            rows.append((corpus, found.utterance, False, found.reason, found.detail or None))
+        for flag in filter(None, (found.flags or "").split(",")):
+            rows.append((corpus, found.utterance, True, flag, None))
+    usable = audio[audio["reason"].isna()]
+    for _, group in usable.groupby("content", sort=True):
+        names = sorted(group["utterance"])
+        rows += [
+            (corpus, name, True, "duplicate-content", f"same audio as {names[0]}")
+            for name in names[1:]
+        ]
+    return pd.DataFrame(rows, columns=AUDIT_COLUMNS)

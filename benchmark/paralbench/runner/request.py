@@ -1,0 +1,83 @@
+"""What a user asks for: upstreams, tasks, transfer settings, recipes, and how to run them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from paralbench.cards import Catalogue, SuiteCard
+from paralbench.cards.task import Sample
+from paralbench.errors import ParalbenchError
+
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run, as asked for.
+
+    Attributes:
+        upstreams, tasks, transfer, recipes, normalisations: card ids and names.
+        suite: the suite's id, for the tables.
+        roots: corpus id to folder.
+        weights: upstream id to a folder with its checkpoint.
+        samples: corpus id to the part of it that is used.
+        limit: at most this many utterances of each corpus; None takes all.
+        seed: seed of samples, splits and resamples; probes have the seeds 0 to ``seeds - 1``.
+        seeds: how many probe seeds; None takes the recipe's.
+        allow_leakage: run leaking splits and stamp their rows, instead of refusing.
+        fetch: whether weights that are not here may be downloaded.
+    """
+
+    upstreams: tuple[str, ...]
+    tasks: tuple[str, ...] = ()
+    transfer: tuple[str, ...] = ()
+    recipes: tuple[str, ...] = ("paralbench", "majority", "duration")
+    normalisations: tuple[str, ...] = ("none",)
+    suite: str | None = None
+    roots: Mapping[str, Path] = field(default_factory=dict)
+    weights: Mapping[str, Path] = field(default_factory=dict)
+    samples: Mapping[str, Sample] = field(default_factory=dict)
+    limit: int | None = None
+    seed: int = 0
+    seeds: int | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+    allow_leakage: bool = False
+    fetch: bool = True
+
+    def __post_init__(self):
+        _one_of("precision", self.precision, PRECISIONS)
+        if self.device.split(":")[0] not in DEVICES:
+            _one_of("device", self.device, DEVICES)
+        if self.limit is not None and self.limit < 2:
+            raise ParalbenchError(f"limit: {self.limit} is too few; give at least 2.")
+        if self.seeds is not None and self.seeds < 1:
+            raise ParalbenchError(f"seeds: {self.seeds} is not allowed; give at least 1.")
+
+
+def from_suite(catalogue: Catalogue, suite: str, **overrides) -> Request:
+    """A suite's request; overrides that are None or empty leave the suite's own value.
+
+    Raises:
+        UnknownNameError: no such suite.
+    """
+    card: SuiteCard = catalogue.suites.get(suite)
+    request = Request(
+        upstreams=card.upstreams,
+        tasks=card.tasks,
+        transfer=card.transfer,
+        recipes=card.recipes,
+        normalisations=card.normalisations,
+        suite=suite,
+        samples=card.sample,
+        seed=card.seed,
+    )
+    given = {key: value for key, value in overrides.items() if value not in (None, (), {})}
+    return replace(request, **given)
+
+
+def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ParalbenchError(f"{key}: {value!r} is not allowed. Allowed: {', '.join(allowed)}.")

@@ -1,0 +1,41 @@
+# The two commands: `make demo` and `make test`. Each sets up what it needs.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: setup demo test test-all lint clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  -c constraints.txt -e '.[functionals,test,lint]'
+	@touch $@
+
+# Debian's corpora need apt's package lists; a fresh container has none. Without them, or without
+# apt, the demo says which corpora it skips.
+demo: $(READY)
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+	  && ! apt-cache show fillets-ng-data-cs >/dev/null 2>&1; then apt-get update -qq || true; fi
+	$(BIN)/paralbench demo --out runs/demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not slow and not network" -n 2 --dist worksteal
+
+test-all: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) runs dist build .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,6 +4,9 @@ Each message names what was given, what is allowed and what to do. The command l
 :class:`ParalbenchError` without a traceback and exits with 2; anything else is a bug of ours.
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class ParalbenchError(Exception):
     """The request, or something it names, is wrong."""
@@ -16,14 +19,15 @@ class CardError(ParalbenchError):
 class UnknownNameError(ParalbenchError):
     """A name that no card, family, reader or metric has."""
 
-    def __init__(self, kind: str, name: str, known: list[str] | tuple[str, ...]):
-        from difflib import get_close_matches
-
-        close = get_close_matches(name, known, n=1)
+    def __init__(self, kind: str, name: str, known: Iterable[str]):
+        known = tuple(sorted(known))
+        close = get_close_matches(name.lower(), known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        listed = ", ".join(sorted(known)) or "none"
-        super().__init__(f"unknown {kind} {name!r}.{hint} Known: {listed}.")
-        self.kind, self.name, self.known = kind, name, tuple(known)
+        super().__init__(f"unknown {kind} {name!r}.{hint} Known: {', '.join(known) or 'none'}.")
+        self.kind, self.name, self.known = kind, name, known
+
+    def __reduce__(self):
+        return type(self), (self.kind, self.name, self.known)
 
 
 class AudioError(ParalbenchError):
@@ -51,6 +55,10 @@ class MissingExtraError(ParalbenchError):
 
     def __init__(self, what: str, extra: str):
         super().__init__(f"{what} needs an optional part: pip install 'paralbench[{extra}]'.")
+        self.what, self.extra = what, extra
+
+    def __reduce__(self):
+        return type(self), (self.what, self.extra)
 
 
 class SplitError(ParalbenchError):

@@ -1,25 +1,45 @@
 """What every card has in common: frozen, typed, nothing unknown, errors that can be acted on."""
 
 import json
-from difflib import get_close_matches
+import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    PrivateAttr,
+    StringConstraints,
+    ValidationError,
+)
 
+from paralbench.cards.faults import PATTERNS, WrongKeyError, explain
 from paralbench.errors import CardError
 
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]*$")]
+_ID, _SHA256, _COMMIT = PATTERNS
+
+Id = Annotated[str, StringConstraints(pattern=_ID)]
 Text = Annotated[str, StringConstraints(min_length=1)]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-CommitHash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=_SHA256)]
+CommitHash = Annotated[str, StringConstraints(pattern=_COMMIT)]
 Provenance = Literal["paper", "this project"]
+
+
+def _each_once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            raise ValueError(f"{value!r} stands here twice")
+    return values
+
+
+EachOnce = AfterValidator(_each_once)
 
 
 class Part(BaseModel):
     """A part of a card: immutable, and refusing keys that it does not declare."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Card(Part):
@@ -55,90 +75,34 @@ class Card(Part):
         """Validate plain data, as read from YAML, into a card.
 
         Raises:
-            CardError: a key is unknown or missing or a value is not allowed; the message names
-                file, key, value and what is allowed.
+            CardError: the id is not allowed, a key is unknown or missing or a value is not
+                allowed; the message names file, key, value and what is allowed.
         """
+        where = file or id
+        if not re.fullmatch(_ID, id):
+            raise CardError(
+                f"{where}: the id {id!r} (a card's file name, or corpus and label of a task on a "
+                f"corpus card) is not allowed. Allowed: {PATTERNS[_ID]}."
+            )
         try:
             # JSON mode: strict about types, yet a YAML list may fill a tuple.
-            card = cls.model_validate_json(json.dumps(data, default=str))
+            card = cls.model_validate_json(json.dumps(data))
         except ValidationError as error:
-            raise CardError(explain(error, cls, file or id)) from None
+            raise CardError(explain(error, cls, where)) from None
+        except (TypeError, ValueError) as error:
+            raise CardError(f"{where}: not plain data, as YAML or JSON hold it: {error}.") from None
         card._id, card._file = id, file
         return card
-
-
-def explain(error: ValidationError, model: type[BaseModel], where: Path | str) -> str:
-    """One line per fault: file, key, what was given, what is allowed."""
-    lines = []
-    faults = error.errors(include_url=False)
-    for fault in faults:
-        inner = [other["loc"] for other in faults if len(other["loc"]) > len(fault["loc"])]
-        if any(loc[: len(fault["loc"])] == fault["loc"] for loc in inner):
-            continue  # only echoes the fault inside it
-        location = _without_union_tags(fault["loc"], model)
-        key = ".".join(str(part) for part in location) or "(the whole card)"
-        given, kind = fault["input"], fault["type"]
-        if kind == "extra_forbidden":
-            allowed = _allowed_keys(model, fault["loc"][:-1])
-            close = get_close_matches(str(location[-1]), allowed, n=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            lines.append(f"{where}: {key}: unknown key.{hint} Allowed: {', '.join(allowed)}.")
-        elif kind == "missing":
-            lines.append(f"{where}: {key}: missing; this key is required.")
-        else:
-            lines.append(f"{where}: {key}: {given!r} is not allowed: {fault['msg']}.")
-    return "\n".join(lines)
-
-
-def _without_union_tags(location: tuple[Any, ...], model: type[BaseModel]) -> list[Any]:
-    """A fault's location without the names by which pydantic marks branches of a union."""
-    kept: list[Any] = []
-    models = [model]
-    for part in location:
-        tagged = [one for one in models if part in _tags(one)]
-        if tagged:
-            models = tagged
-            continue
-        kept.append(part)
-        if isinstance(part, str):
-            fields = [one.model_fields[part] for one in models if part in one.model_fields]
-            models = [inner for field in fields for inner in _models_in(field.annotation)]
-    return kept
-
-
-def _allowed_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
-    """The keys allowed at a location inside a card."""
-    models = [model]
-    for part in location:
-        tagged = [one for one in models if part in _tags(one)]
-        if tagged:
-            models = tagged
-        elif isinstance(part, str):
-            fields = [one.model_fields[part] for one in models if part in one.model_fields]
-            models = [inner for field in fields for inner in _models_in(field.annotation)]
-    return sorted({name for one in models for name in one.model_fields})
-
-
-def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
-    """The literal values by which a model is picked from a tagged union."""
-    field = model.model_fields.get("source")
-    return get_args(field.annotation) if field else ()
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for inner in get_args(annotation) for model in _models_in(inner)]
 
 
 __all__ = [
     "Card",
     "CommitHash",
-    "Field",
+    "EachOnce",
     "Id",
     "Part",
     "Provenance",
     "Sha256",
     "Text",
-    "explain",
+    "WrongKeyError",
 ]

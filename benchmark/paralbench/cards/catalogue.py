@@ -3,16 +3,23 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from paralbench.cards.base import Card
 from paralbench.cards.corpus import CorpusCard
-from paralbench.cards.task import CLASS_METRICS, HarmonisedCard, SuiteCard, TaskCard
+from paralbench.cards.task import (
+    CLASS_METRICS,
+    NUMBER_METRICS,
+    HarmonisedCard,
+    SuiteCard,
+    TaskCard,
+)
 from paralbench.cards.upstream import UpstreamCard
 from paralbench.cards.yaml_reading import read_yaml
 from paralbench.errors import CardError, UnknownNameError
+from paralbench.registry import installed_as
 
 C = TypeVar("C", bound=Card)
 
@@ -24,6 +31,14 @@ KINDS: dict[str, type[Card]] = {
     "task": TaskCard,
     "harmonised": HarmonisedCard,
     "suite": SuiteCard,
+}
+# The folder that implies a kind; the innermost wins, as corpora/ does under tasks/.
+_PLACES = {
+    "corpora": "corpus",
+    "harmonised": "harmonised",
+    "suites": "suite",
+    "upstreams": "upstream",
+    "tasks": "task",
 }
 
 
@@ -107,7 +122,7 @@ def shipped_folder() -> Path:
     Raises:
         CardError: neither is there, so the installation is broken.
     """
-    package = Path(str(files("paralbench")))
+    package = Path(__file__).resolve().parents[1]
     installed = package / "_cards"
     if installed.is_dir():
         return installed
@@ -120,27 +135,43 @@ def shipped_folder() -> Path:
     )
 
 
-def load_catalogue(extra: Iterable[Path] = ()) -> Catalogue:
+def load_catalogue(extra: Iterable[Path] = (), faults: list[str] | None = None) -> Catalogue:
     """Read every shipped card, those of installed packages, and those under ``extra``.
 
     Args:
         extra: folders of a user's own cards; see :func:`card_files` for their layout.
+        faults: where given, the message of each bad card is appended to it and the card is left
+            out, so that all of them can be shown; where not, the first one is raised.
 
     Raises:
         CardError: a card is wrong (the message names file, key, value and what is allowed), an id
             is taken twice, or a folder holds no card.
     """
-    catalogue, shipped = Catalogue(), shipped_folder()
-    folders = [(shipped, ("upstreams", "tasks"))]
-    folders += [(folder, None) for folder in [*_entry_point_folders(), *map(Path, extra)]]
-    for folder, only in folders:
+    catalogue = Catalogue()
+    for folder, only in _folders(extra):
         found = list(card_files(folder, only))
         if not found:
             raise CardError(f"{folder}: holds no card (*.yaml); see README, 'Your own cards'.")
         for file, kind in found:
-            for card in read_card(file, kind):
-                catalogue.shelf(card.kind).add(card)  # type: ignore[attr-defined]
+            try:
+                for card in read_card(file, kind):
+                    catalogue.shelf(kind_of(card)).add(card)
+            except CardError as error:
+                if faults is None:
+                    raise
+                faults.append(str(error))
     return catalogue
+
+
+def _folders(extra: Iterable[Path]) -> Iterator[tuple[Path, tuple[str, ...] | None]]:
+    yield shipped_folder(), ("upstreams", "tasks")
+    for folder in [*entry_point_folders(), *map(Path, extra)]:
+        yield folder, None
+
+
+def kind_of(card: Card) -> str:
+    """The kind of a card, as in its ``kind`` key."""
+    return next(kind for kind, model in KINDS.items() if isinstance(card, model))
 
 
 def card_files(
@@ -149,25 +180,24 @@ def card_files(
     """The card files under a folder and the kind that each one's place implies.
 
     A folder is laid out as ours (``upstreams/``, ``tasks/``, ``tasks/corpora/``,
-    ``tasks/harmonised/``, ``tasks/suites/``), or flat, with a ``kind`` key in each card.
+    ``tasks/harmonised/``, ``tasks/suites/``), or flat, with a ``kind`` key in each card. Hidden
+    files and folders are not looked into.
+
+    Raises:
+        CardError: there is no such folder, or a file in it ends in ``.yml``.
     """
     if not folder.is_dir():
-        raise CardError(f"{folder}: no such folder of cards.")
+        what = "is a file; name the folder" if folder.is_file() else "no such folder"
+        raise CardError(f"{folder}: {what} of cards.")
     tops = [folder / name for name in only] if only else [folder]
-    for file in sorted(file for top in tops for file in top.rglob("*.yaml")):
-        places = file.relative_to(folder).parts[:-1]
-        kind = None
-        if "corpora" in places:
-            kind = "corpus"
-        elif "harmonised" in places:
-            kind = "harmonised"
-        elif "suites" in places:
-            kind = "suite"
-        elif "upstreams" in places:
-            kind = "upstream"
-        elif "tasks" in places:
-            kind = "task"
-        yield file, kind
+    for file in sorted(file for top in tops for file in top.rglob("*")):
+        *places, name = file.relative_to(folder).parts
+        if any(part.startswith(".") for part in (*places, name)) or not file.is_file():
+            continue
+        if file.suffix.lower() in (".yml", ".yaml") and file.suffix != ".yaml":
+            raise CardError(f"{file}: a card's file name ends in .yaml; rename it.")
+        if file.suffix == ".yaml":
+            yield file, next((_PLACES[one] for one in reversed(places) if one in _PLACES), None)
 
 
 def read_card(file: Path, kind: str | None = None) -> list[Card]:
@@ -182,7 +212,12 @@ def read_card(file: Path, kind: str | None = None) -> list[Card]:
     """
     data = read_yaml(file)
     given = data.get("kind", kind)
-    if given not in KINDS:
+    if given is None:
+        raise CardError(
+            f"{file}: kind: missing; a card outside the folders upstreams/, tasks/, corpora/, "
+            f"harmonised/ and suites/ needs it. Allowed: {', '.join(KINDS)}."
+        )
+    if not isinstance(given, str) or given not in KINDS:
         raise CardError(f"{file}: kind: {given!r} is not allowed. Allowed: {', '.join(KINDS)}.")
     if kind is not None and given != kind:
         raise CardError(f"{file}: kind: {given!r} lies in a folder of {kind!r} cards.")
@@ -196,40 +231,56 @@ def inline_tasks(corpus: CorpusCard) -> list[TaskCard]:
     """The task cards that a corpus card declares in its ``tasks`` key, with usual metrics.
 
     Raises:
-        CardError: a task names a label that the corpus does not have.
+        CardError: a task lacks what its kind of label needs.
     """
-    cards = []
-    for task in corpus.tasks:
-        label = corpus.labels.get(task.label)
-        if label is None:
-            raise CardError(
-                f"{corpus.file or corpus.id}: tasks.label: {task.label!r} is not allowed. "
-                f"Allowed: {', '.join(corpus.labels)}."
-            )
-        classes = label.kind == "class"
-        data: dict[str, Any] = {
-            "name": f"{task.label} on {corpus.name}",
-            "corpus": corpus.id,
-            "label": task.label,
-            "target": "classes" if classes else "regression",
-            "metrics": CLASS_METRICS[:3] if classes else ("ccc", "pearson", "mae"),
-            "split": {"protocol": task.split, "folds": 5}
-            if task.split == "speaker-k-fold"
-            else {"protocol": task.split},
-            "span": "short",
-        }
-        data |= {"classes": label.values} if classes else {"low": label.low, "high": label.high}
-        cards.append(TaskCard.build(data, id=f"{corpus.id}-{task.label}", file=corpus.file))
-    return cards
+    return [_inline_task(corpus, number) for number in range(len(corpus.tasks))]
 
 
-def _entry_point_folders() -> list[Path]:
+def _inline_task(corpus: CorpusCard, number: int) -> TaskCard:
+    task = corpus.tasks[number]
+    label = corpus.labels[task.label]
+    data: dict[str, Any] = {
+        "name": f"{task.label} on {corpus.name}",
+        "corpus": corpus.id,
+        "label": task.label,
+        "split": {"protocol": task.split},
+        "span": "short",
+    }
+    if task.split == "speaker-k-fold":
+        data["split"]["folds"] = 5
+    if label.kind == "class":
+        data |= {"target": "classes", "classes": label.values, "metrics": CLASS_METRICS[:3]}
+    else:
+        data |= {"target": "regression", "low": label.low, "high": label.high}
+        data["metrics"] = NUMBER_METRICS
+    try:
+        return TaskCard.build(data, id=f"{corpus.id}-{task.label}", file=corpus.file)
+    except CardError as error:
+        raise CardError(f"{error} (the task of tasks.{number}, label {task.label!r})") from None
+
+
+def entry_point_folders() -> list[Path]:
     """The card folders of installed packages, from their entry points.
 
     An entry point's value is a package (``my_cards`` or ``my_package.cards``) whose folder is laid
     out like ours. It is found, not run: only the packages that contain it are imported.
+
+    Raises:
+        CardError: an entry point names nothing that is installed.
     """
-    return [
-        Path(str(files(point.value.partition(":")[0])))
-        for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name)
-    ]
+    folders = []
+    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
+        module = point.value.partition(":")[0]
+        try:
+            spec = find_spec(module)
+        except ImportError as error:
+            spec, why = None, f"{error}"
+        else:
+            why = "it is no folder"
+        if spec is None or not spec.submodule_search_locations:
+            raise CardError(
+                f"the cards {point.value!r} of {installed_as(point)} cannot be found ({why}); "
+                "mend or uninstall that package."
+            )
+        folders += map(Path, spec.submodule_search_locations)
+    return folders

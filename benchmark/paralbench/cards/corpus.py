@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from paralbench.cards.base import Card, Part, Sha256, Text
+from paralbench.cards.base import Card, EachOnce, Part, Sha256, Text, WrongKeyError
 
 
 class PypiSource(Part):
@@ -63,26 +63,42 @@ class Reader(Part):
     """Which reader, and its settings (the generic readers have some; see ``corpora/readers``)."""
 
     name: Text
-    options: dict[str, object] = {}
+    options: dict[str, object] = Field(default_factory=dict)
 
 
 class Label(Part):
     """One label set a corpus carries."""
 
     kind: Literal["class", "number"]
-    values: tuple[Text, ...] = ()  # the class names
+    values: Annotated[tuple[Text, ...], EachOnce] = ()  # the class names
     low: float | None = None
     high: float | None = None
     unit: Text | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self):
+        if self.kind == "class":
+            if not self.values:
+                raise WrongKeyError("values", "missing; a label of kind 'class' needs its names")
+            if (self.low, self.high, self.unit) != (None, None, None):
+                raise WrongKeyError("low, high, unit", "only a label of kind 'number' has these")
+        elif self.values:
+            raise WrongKeyError("values", "only a label of kind 'class' has this key")
+        elif self.low is not None and self.high is not None and not self.low < self.high:
+            raise WrongKeyError(
+                "low, high", f"{self.low!r} and {self.high!r} are not allowed. Allowed: low < high"
+            )
+        return self
 
 
 class Expected(Part):
     """What the whole release holds, for ``corpora verify``."""
 
-    utterances: int | None = None
-    hours: float | None = None
-    speakers: int | None = None
-    classes: dict[str, dict[str, int]] = {}  # label -> class -> utterances
+    utterances: Annotated[int, Field(ge=1)] | None = None
+    hours: Annotated[float, Field(gt=0)] | None = None
+    speakers: Annotated[int, Field(ge=1)] | None = None
+    # label -> class -> utterances
+    classes: dict[str, dict[str, Annotated[int, Field(ge=0)]]] = Field(default_factory=dict)
 
 
 class KnownBad(Part):
@@ -96,7 +112,9 @@ class InlineTask(Part):
     """A task declared on the corpus card itself, under the id ``CORPUS-LABEL``."""
 
     label: Text
-    split: Text = "leave-one-speaker-out"
+    split: Literal[
+        "official", "leave-one-speaker-out", "leave-one-session-out", "speaker-k-fold"
+    ] = "leave-one-speaker-out"
 
 
 class CorpusCard(Card):
@@ -115,7 +133,26 @@ class CorpusCard(Card):
     labels: Annotated[dict[str, Label], Field(min_length=1)]
     speakers: Literal["known", "unknown"]
     resample: Literal["speaker", "session", "utterance"] = "speaker"
-    expected: Expected = Expected()
+    expected: Expected = Field(default_factory=Expected)
     known_bad: tuple[KnownBad, ...] = ()
     traps: tuple[Text, ...] = ()
     tasks: tuple[InlineTask, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_its_labels(self):
+        for label, classes in self.expected.classes.items():
+            self._label("expected.classes", label)
+            for name in classes:
+                if name not in self.labels[label].values:
+                    raise WrongKeyError(
+                        f"expected.classes.{label}",
+                        f"{name!r} is not allowed. Allowed: "
+                        f"{', '.join(self.labels[label].values) or 'none; this label is a number'}",
+                    )
+        for number, task in enumerate(self.tasks):
+            self._label(f"tasks.{number}.label", task.label)
+        return self
+
+    def _label(self, key: str, label: str) -> None:
+        if label not in self.labels:
+            raise WrongKeyError(key, f"{label!r} is not allowed. Allowed: {', '.join(self.labels)}")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from paralbench.cards.base import Card, Id, Part, Provenance, Text
+from paralbench.cards.base import Card, EachOnce, Id, Part, Provenance, Text, WrongKeyError
 
 Protocol = Literal[
     "official",
@@ -14,11 +14,10 @@ Protocol = Literal[
     "speaker-k-fold",
     "predefined",
 ]
-MetricName = Literal[
-    "uar", "wa", "weighted-f1", "macro-f1", "ccc", "pearson", "mae"
-]
+MetricName = Literal["uar", "wa", "weighted-f1", "macro-f1", "ccc", "pearson", "mae"]
 RecipeName = Literal["paralbench", "layers", "majority", "duration"]
 Normalisation = Literal["none", "speaker"]
+Where = dict[str, Annotated[tuple[Text, ...], Field(min_length=1)]]
 CLASS_METRICS = ("uar", "wa", "weighted-f1", "macro-f1")
 NUMBER_METRICS = ("ccc", "pearson", "mae")
 
@@ -37,17 +36,24 @@ class Split(Part):
     folds: Annotated[int, Field(ge=2)] | None = None
     seed: int = 0
     file: Text | None = None
-    leaks: tuple[Literal["speaker", "session", "content"], ...] = ()
+    leaks: Annotated[tuple[Literal["speaker", "session", "content"], ...], EachOnce] = ()
     leaks_reason: Text | None = None
 
     @model_validator(mode="after")
     def _complete(self):
         needs = {"leave-one-out": "column", "speaker-k-fold": "folds", "predefined": "file"}
-        key = needs.get(self.protocol)
-        if key and getattr(self, key) is None:
-            raise ValueError(f"split: the protocol {self.protocol!r} needs the key {key!r}")
-        if self.leaks and not self.leaks_reason:
-            raise ValueError("split: 'leaks' needs 'leaks_reason'")
+        for protocol, key in needs.items():
+            given = getattr(self, key)
+            if protocol == self.protocol and given is None:
+                raise WrongKeyError(key, f"missing; the protocol {protocol!r} needs it")
+            if protocol != self.protocol and given is not None:
+                raise WrongKeyError(
+                    key,
+                    f"{given!r} is not allowed with the protocol {self.protocol!r}; only "
+                    f"{protocol!r} has this key",
+                )
+        if bool(self.leaks) != (self.leaks_reason is not None):
+            raise WrongKeyError("leaks_reason", "given exactly when 'leaks' is")
         return self
 
 
@@ -62,10 +68,10 @@ class Fixed(Part):
 class _Target(Card):
     label: Text
     target: Literal["classes", "regression"]
-    classes: tuple[Text, ...] = ()
+    classes: Annotated[tuple[Text, ...], EachOnce] = ()
     low: float | None = None
     high: float | None = None
-    metrics: Annotated[tuple[MetricName, ...], Field(min_length=1)]
+    metrics: Annotated[tuple[MetricName, ...], Field(min_length=1), EachOnce]
     selection: Literal["development", "fixed"] = "development"
     fixed: Fixed | None = None
     confounds: Text | None = None
@@ -74,22 +80,32 @@ class _Target(Card):
     @model_validator(mode="after")
     def _target_complete(self):
         if self.target == "classes":
-            if len(set(self.classes)) < 2 or len(set(self.classes)) != len(self.classes):
-                raise ValueError("classes: at least two distinct class names are needed")
-            wrong = [m for m in self.metrics if m not in CLASS_METRICS]
             allowed = CLASS_METRICS
+            if len(self.classes) < 2:
+                raise WrongKeyError(
+                    "classes", f"{list(self.classes)!r} is not allowed. Allowed: at least two names"
+                )
+            if self.low is not None or self.high is not None:
+                raise WrongKeyError("low, high", "only a target 'regression' has these keys")
         else:
-            if self.low is None or self.high is None or not self.low < self.high:
-                raise ValueError("low, high: a regression target needs both, with low < high")
-            wrong = [m for m in self.metrics if m not in NUMBER_METRICS]
             allowed = NUMBER_METRICS
+            if self.low is None or self.high is None or not self.low < self.high:
+                raise WrongKeyError(
+                    "low, high",
+                    f"{self.low!r} and {self.high!r} are not allowed. Allowed for a target "
+                    "'regression': two numbers, low < high",
+                )
+            if self.classes:
+                raise WrongKeyError("classes", "only a target 'classes' has this key")
+        wrong = [metric for metric in self.metrics if metric not in allowed]
         if wrong:
-            raise ValueError(
-                f"metrics: {', '.join(wrong)} does not fit target {self.target!r}; "
-                f"allowed: {', '.join(allowed)}"
+            raise WrongKeyError(
+                "metrics",
+                f"{', '.join(wrong)} does not fit target {self.target!r}. Allowed: "
+                f"{', '.join(allowed)}",
             )
         if (self.selection == "fixed") != (self.fixed is not None):
-            raise ValueError("fixed: given exactly when selection is 'fixed'")
+            raise WrongKeyError("fixed", "given exactly when 'selection' is 'fixed'")
         return self
 
 
@@ -98,7 +114,7 @@ class TaskCard(_Target):
 
     kind: Literal["task"] = "task"
     corpus: Id
-    where: dict[str, tuple[str, ...]] = {}  # keeps rows whose column has one of the values
+    where: Where = Field(default_factory=dict)  # keeps rows whose column has one of the values
     split: Split
     span: Literal["short", "medium", "long"]
 
@@ -110,10 +126,10 @@ class Domain(Part):
     left out and counted. Without a map, names are taken as they are.
     """
 
-    corpora: Annotated[tuple[Id, ...], Field(min_length=1)]
+    corpora: Annotated[tuple[Id, ...], Field(min_length=1), EachOnce]
     label: Text | None = None
-    where: dict[str, tuple[str, ...]] = {}
-    map: dict[str, str] = {}
+    where: Where = Field(default_factory=dict)
+    map: dict[str, str] = Field(default_factory=dict)
 
 
 class HarmonisedCard(_Target):
@@ -125,18 +141,19 @@ class HarmonisedCard(_Target):
 
     kind: Literal["harmonised"] = "harmonised"
     domains: Annotated[dict[Id, Domain], Field(min_length=2)]
-    pairs: tuple[tuple[Id, Id], ...] = ()
+    pairs: Annotated[tuple[tuple[Id, Id], ...], EachOnce] = ()
 
     @model_validator(mode="after")
     def _pairs_known(self):
-        for pair in self.pairs:
+        for number, pair in enumerate(self.pairs):
             for one in pair:
                 if one not in self.domains:
-                    raise ValueError(
-                        f"pairs: {one!r} is no domain; known: {', '.join(self.domains)}"
+                    raise WrongKeyError(
+                        f"pairs.{number}",
+                        f"{one!r} is not allowed. Allowed: {', '.join(self.domains)}",
                     )
             if pair[0] == pair[1]:
-                raise ValueError(f"pairs: {pair[0]!r} is paired with itself")
+                raise WrongKeyError(f"pairs.{number}", f"{pair[0]!r} is paired with itself")
         return self
 
 
@@ -145,7 +162,7 @@ class Sample(Part):
 
     clips: Annotated[int, Field(ge=1)]
     by: Annotated[tuple[Text, ...], Field(min_length=1)]
-    where: dict[str, tuple[str, ...]] = {}
+    where: Where = Field(default_factory=dict)
 
 
 class SuiteCard(Card):
@@ -156,10 +173,20 @@ class SuiteCard(Card):
     """
 
     kind: Literal["suite"] = "suite"
-    upstreams: tuple[Id, ...]
-    tasks: tuple[Id, ...] = ()
-    transfer: tuple[Id, ...] = ()
-    recipes: tuple[RecipeName, ...] = ("paralbench", "majority", "duration")
-    normalisations: tuple[Normalisation, ...] = ("none",)
-    sample: dict[Id, Sample] = {}
+    upstreams: Annotated[tuple[Id, ...], Field(min_length=1), EachOnce]
+    tasks: Annotated[tuple[Id, ...], EachOnce] = ()
+    transfer: Annotated[tuple[Id, ...], EachOnce] = ()
+    recipes: Annotated[tuple[RecipeName, ...], Field(min_length=1), EachOnce] = (
+        "paralbench",
+        "majority",
+        "duration",
+    )
+    normalisations: Annotated[tuple[Normalisation, ...], Field(min_length=1), EachOnce] = ("none",)
+    sample: dict[Id, Sample] = Field(default_factory=dict)
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _not_empty(self):
+        if not self.tasks and not self.transfer:
+            raise WrongKeyError("tasks", "missing; a suite needs 'tasks' or 'transfer'")
+        return self

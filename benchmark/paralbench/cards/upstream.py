@@ -4,7 +4,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from paralbench.cards.base import Card, CommitHash, Part, Provenance, Sha256, Text
+from paralbench.cards.base import (
+    Card,
+    CommitHash,
+    EachOnce,
+    Part,
+    Provenance,
+    Sha256,
+    Text,
+    WrongKeyError,
+)
 
 
 class HubWeights(Part):
@@ -64,7 +73,7 @@ class Pretraining(Part):
     """What the model was trained on."""
 
     corpora: tuple[Text, ...] = ()
-    hours: float | None = None
+    hours: Annotated[float, Field(ge=0)] | None = None
     languages: tuple[Text, ...] = ()
 
 
@@ -81,16 +90,18 @@ class UpstreamCard(Card):
     weights: Annotated[tuple[Weights, ...], Field(min_length=1)]
     layers: Annotated[int, Field(ge=1)] | None = None
     dim: Annotated[int, Field(ge=1)] | None = None
-    frame_rate: float | None = None  # frames per second; None: one vector per utterance
+    frame_rate: Annotated[float, Field(gt=0)] | None = (
+        None  # frames per second; None: one vector per utterance
+    )
     window: Annotated[float, Field(gt=0)] = 30.0  # seconds that are encoded at once
-    parameters: int | None = None
-    options: dict[str, bool | int | float | str] = {}
+    parameters: Annotated[int, Field(ge=0)] | None = None
+    options: dict[str, bool | int | float | str] = Field(default_factory=dict)
     licence: Text
     licence_limits: Text | None = None
     homepage: Text | None = None
     citation: Text | None = None
     pretraining: Pretraining | None = None
-    contaminated_by: tuple[Text, ...] = ()
+    contaminated_by: Annotated[tuple[Text, ...], EachOnce] = ()
     verified_on_real_weights: bool = False
     provenance: Provenance = "this project"
 
@@ -98,5 +109,9 @@ class UpstreamCard(Card):
     def _one_kind_of_code(self):
         sources = [weights.source for weights in self.weights]
         if len(sources) > 1 and {"none", "installed"} & set(sources):
-            raise ValueError("weights: 'none' and 'installed' stand alone")
+            raise WrongKeyError(
+                "weights",
+                f"the sources {', '.join(sources)} are not allowed together; 'none' and "
+                "'installed' stand alone",
+            )
         return self

@@ -1,0 +1,203 @@
+"""Content-addressed stores: rows found by a sha256 key, appended one whole shard at a time.
+
+Both are safe under several processes and at any kill: a shard is there whole or not at all, and
+nothing is ever changed in place. Two processes that write the same key waste some space, no more:
+the key names what the row was computed from, so the rows are equal.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from paralbench.errors import StoreError
+from paralbench.storage.index import KEYS, LostShardError, ShardIndex
+
+_RAGGED_DTYPES = (np.dtype("int16"), np.dtype("float32"))
+
+
+class _Store:
+    """What both stores do with keys."""
+
+    _kind: str
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+        self._index = ShardIndex(self.folder, self._kind)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._index
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def missing(self, keys: Iterable[str]) -> list[str]:
+        """Those of the keys that have no row, in order, each once."""
+        return self._index.missing(keys)
+
+    def refresh(self) -> None:
+        """See what other processes wrote since."""
+        self._index.refresh()
+
+
+class KeyedStore(_Store):
+    """Rows of one shape, such as pooled features.
+
+    Args:
+        folder: created on the first append.
+    """
+
+    _kind = "keyed rows"
+
+    def append(
+        self,
+        keys: Sequence[str],
+        arrays: Mapping[str, np.ndarray],
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Store rows as one shard; it is on the disk when this returns.
+
+        Args:
+            keys: sha256 in hex digits, one per row.
+            arrays: name to ``(n_keys, ...)``. All appends to a store have the same names, dtypes
+                and shapes beyond the first axis.
+            metadata: strings to keep in the shard.
+
+        Raises:
+            StoreError: the arrays do not fit the keys or the store, or cannot be written.
+        """
+        for name, array in arrays.items():
+            if array.shape[:1] != (len(keys),):
+                raise StoreError(
+                    f"{self.folder}: {name!r} has shape {array.shape} for {len(keys)} keys; the "
+                    "first axis must be the keys."
+                )
+        given = {name: (array.dtype, array.shape[1:]) for name, array in arrays.items()}
+        held = self._layout()
+        if KEYS in given or (held is not None and held != given):
+            raise StoreError(
+                f"{self.folder}: the store holds {held or 'nothing yet'}, the arrays given are "
+                f"{given} ({KEYS!r} is reserved). Use another folder for other arrays."
+            )
+        if keys:
+            self._index.add(keys, arrays, metadata or {})
+
+    def get(self, keys: Sequence[str], names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+        """The rows of the keys, in their order.
+
+        Args:
+            keys: sha256 in hex digits.
+            names: which arrays; all by default. Others are not read.
+
+        Returns:
+            Name to a new array ``(n_keys, ...)``.
+
+        Raises:
+            StoreError: a key has no row, or a name does not exist.
+        """
+        while True:
+            places = self._index.locate(keys)
+            layout = self._layout() or {}
+            wanted = list(layout if names is None else names)
+            unknown = [name for name in wanted if name not in layout]
+            if unknown:
+                raise StoreError(
+                    f"{self.folder}: no arrays {unknown}; it holds {sorted(layout) or 'nothing'}."
+                )
+            gathered = {
+                name: np.empty((len(keys), *layout[name][1]), layout[name][0]) for name in wanted
+            }
+            try:
+                self._gather(places, gathered)
+            except LostShardError:
+                continue  # the index is new: either another shard has the rows, or they are missing
+            return gathered
+
+    def _gather(self, places: np.ndarray, into: dict[str, np.ndarray]) -> None:
+        for number in np.unique(places[:, 0]):
+            shard = self._index.shard(int(number))
+            at = np.flatnonzero(places[:, 0] == number)
+            for name, array in into.items():
+                source = shard.arrays.get(name)
+                if source is None or source.shape[1:] != array.shape[1:]:
+                    raise StoreError(
+                        f"{shard.path}: other arrays than the rest of the store; remove the file, "
+                        "its rows are computed anew."
+                    )
+                array[at] = source[places[at, 1]]
+
+    def _layout(self) -> dict[str, tuple[np.dtype, tuple[int, ...]]] | None:
+        header = self._index.layout
+        if header is None:
+            return None
+        return {
+            name: (entry.dtype, entry.shape[1:])
+            for name, entry in header.entries.items()
+            if name != KEYS
+        }
+
+
+class RaggedStore(_Store):
+    """1-D arrays of any length, int16 or float32, such as decoded audio.
+
+    A shard keeps the arrays of a dtype end to end (``int16``, ``float32``), and for each key
+    ``dtype`` (the item size in bytes), ``start`` and ``length`` (in items).
+
+    Args:
+        folder: created on the first append.
+    """
+
+    _kind = "ragged rows"
+
+    def append(
+        self,
+        keys: Sequence[str],
+        arrays: Sequence[np.ndarray],
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Store one array per key as one shard; it is on the disk when this returns.
+
+        Raises:
+            StoreError: an array is not 1-D int16 or float32, or the shard cannot be written.
+        """
+        if len(keys) != len(arrays):
+            raise StoreError(f"{self.folder}: {len(keys)} keys for {len(arrays)} arrays.")
+        starts, ends = [], dict.fromkeys(_RAGGED_DTYPES, 0)
+        for array in arrays:
+            if array.ndim != 1 or array.dtype not in ends:
+                raise StoreError(
+                    f"{self.folder}: an array is {array.ndim}-D {array.dtype}; this store holds "
+                    "1-D int16 and float32."
+                )
+            starts.append(ends[array.dtype])
+            ends[array.dtype] += len(array)
+        if not keys:
+            return
+        flat = {
+            dtype.name: np.concatenate(
+                [np.empty(0, dtype), *(array for array in arrays if array.dtype == dtype)]
+            )
+            for dtype in _RAGGED_DTYPES
+        }
+        rows = {
+            "start": np.array(starts, np.int64),
+            "length": np.array([len(array) for array in arrays], np.int64),
+            "dtype": np.array([array.itemsize for array in arrays], np.uint8),
+        }
+        self._index.add(keys, {**rows, **flat}, metadata or {})
+
+    def get(self, key: str) -> np.ndarray:
+        """The array of a key: a read-only view of the memory map, ``(n,)`` int16 or float32.
+
+        Raises:
+            StoreError: the key has no array.
+        """
+        while True:
+            number, row = self._index.locate([key])[0]
+            try:
+                arrays = self._index.shard(int(number)).arrays
+            except LostShardError:
+                continue
+            start, length = int(arrays["start"][row]), int(arrays["length"][row])
+            flat = arrays["int16" if arrays["dtype"][row] == 2 else "float32"]
+            return flat[start : start + length]

@@ -105,7 +105,9 @@ class Metric(ABC):
         """Why the score of summed rows ``(k,)`` is undefined, for people to read."""
 
     def comparable(self, sums: Floats, whole: Floats) -> npt.NDArray[np.bool_]:
-        """Whether sums ``(..., k)`` measure what ``whole`` ``(k,)`` measures, shape ``(...)``.
+        """Whether sums ``(..., k)`` measure what ``whole`` measures, shape ``(...)``.
+
+        ``whole`` is ``(k,)``, or ``(seeds, k)`` beside sums ``(..., seeds, k)``.
 
         False where the score is undefined, and where a class has left an average over classes.
         """

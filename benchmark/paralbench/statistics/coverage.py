@@ -1,0 +1,185 @@
+"""How often intervals hold the true score: simulated corpora whose speakers differ.
+
+A made-up probe is right more often on some speakers than on others, as real ones are. The score on
+the whole population of speakers is known, so the share of intervals that hold it can be counted.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from paralbench.metrics import METRICS, Metric
+from paralbench.metrics.base import Floats
+from paralbench.statistics.bootstrap import Unit, interval
+
+SPEAKER_SPREAD = 0.8  # standard deviation of speakers' log-odds of being right
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """One simulated corpus: truth ``(n,)``, predictions ``(seeds, n)``, speakers ``(n,)``."""
+
+    truth: np.ndarray
+    prediction: np.ndarray
+    speaker: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A kind of corpus, and the true score on its population.
+
+    Attributes:
+        metric: the metric's name.
+        true_score: the score on all speakers there could be.
+        draw: a corpus of so many speakers.
+    """
+
+    metric: str
+    true_score: float
+    draw: Callable[[int, np.random.Generator], Corpus]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What became of many corpora.
+
+    Attributes:
+        share: of the intervals that hold the true score.
+        below, above: shares of intervals that lie wholly below or above it.
+        width: mean width.
+        missing: share of corpora without an interval.
+        methods: the methods that were used.
+    """
+
+    share: float
+    below: float
+    above: float
+    width: float
+    missing: float
+    methods: frozenset[str]
+
+
+def coverage(
+    scenario: Scenario,
+    n_speakers: int,
+    n_corpora: int,
+    *,
+    seed: int,
+    unit: Unit = "speaker",
+    resamples: int = 1000,
+    confidence: float = 0.95,
+) -> Coverage:
+    """Draw corpora and count how often :func:`interval` holds the true score."""
+    metric: Metric = METRICS[scenario.metric]
+    rng = np.random.default_rng(seed)
+    ends, methods = [], set()
+    for number in range(n_corpora):
+        corpus = scenario.draw(n_speakers, rng)
+        found = interval(
+            metric,
+            corpus.truth,
+            corpus.prediction,
+            corpus.speaker,
+            seed=number,
+            unit=unit,
+            resamples=resamples,
+            confidence=confidence,
+        )
+        if found.low is not None and found.high is not None:
+            ends.append((found.low, found.high))
+            methods.add(found.method)
+    low, high = np.array(ends).reshape(-1, 2).T
+    below, above = high < scenario.true_score, low > scenario.true_score
+    return Coverage(
+        share=float((~below & ~above).mean()),
+        below=float(below.mean()),
+        above=float(above.mean()),
+        width=float((high - low).mean()),
+        missing=1 - len(ends) / n_corpora,
+        methods=frozenset(methods),
+    )
+
+
+def expected_recall(centre: float, spread: float) -> float:
+    """The mean over speakers of the logistic of Normal(centre, spread) log-odds."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(101)
+    return float(weights @ _logistic(centre + spread * nodes) / weights.sum())
+
+
+def every_class(
+    centre: float = 0.8, n_classes: int = 4, clips: int = 8, seeds: int = 2
+) -> Scenario:
+    """Every speaker speaks in every class, as in acted emotion; scored by UAR."""
+
+    def draw(n_speakers: int, rng: np.random.Generator) -> Corpus:
+        speaker = np.repeat(np.arange(n_speakers), n_classes * clips)
+        truth = np.tile(np.repeat(np.arange(n_classes), clips), n_speakers)
+        shared = rng.normal(0, SPEAKER_SPREAD * np.sqrt(0.75), n_speakers)
+        own = rng.normal(0, SPEAKER_SPREAD * 0.5, (n_speakers, n_classes))
+        odds = centre + shared[speaker] + own[speaker, truth]
+        return _answered(truth, speaker, odds, n_classes, seeds, rng)
+
+    return Scenario("uar", expected_recall(centre, SPEAKER_SPREAD), draw)
+
+
+def class_of_speaker(
+    centre: float = 1.5, shares: tuple[float, ...] = (0.5, 0.5), clips: int = 20, seeds: int = 2
+) -> Scenario:
+    """Class is an attribute of the speaker, as gender is; scored by UAR.
+
+    ``shares`` are the classes' shares of the speakers, at least 2 of each.
+    """
+
+    def draw(n_speakers: int, rng: np.random.Generator) -> Corpus:
+        sizes = np.maximum(2, np.round(np.array(shares) * n_speakers).astype(int))
+        sizes[int(np.argmax(sizes))] += n_speakers - sizes.sum()
+        speaker = np.repeat(np.arange(n_speakers), clips)
+        truth = np.repeat(np.arange(len(sizes)), sizes)[speaker]
+        odds = centre + rng.normal(0, SPEAKER_SPREAD, n_speakers)[speaker]
+        return _answered(truth, speaker, odds, len(sizes), seeds, rng)
+
+    return Scenario("uar", expected_recall(centre, SPEAKER_SPREAD), draw)
+
+
+def numbers(clips: int = 20, seeds: int = 2) -> Scenario:
+    """A number such as arousal, predicted with an error that speakers share; scored by CCC."""
+    between, within, slope, bias, noise = 0.4, 0.9, 0.6, 0.3, 0.5
+
+    def draw(n_speakers: int, rng: np.random.Generator) -> Corpus:
+        speaker = np.repeat(np.arange(n_speakers), clips)
+        n = len(speaker)
+        truth = rng.normal(0, between, n_speakers)[speaker] + rng.normal(0, within, n)
+        common = slope * truth + rng.normal(0, bias, n_speakers)[speaker]
+        return Corpus(truth, common + rng.normal(0, noise, (seeds, n)), speaker)
+
+    variance = between**2 + within**2
+    predicted = slope**2 * variance + bias**2 + noise**2
+    return Scenario("ccc", 2 * slope * variance / (variance + predicted), draw)
+
+
+SCENARIOS: dict[str, Callable[[], Scenario]] = {
+    "every-class": every_class,
+    "class-of-speaker": class_of_speaker,
+    "class-of-speaker-1-in-4": partial(class_of_speaker, shares=(0.75, 0.25)),
+    "numbers": numbers,
+}
+
+
+def _answered(
+    truth: np.ndarray,
+    speaker: np.ndarray,
+    odds: Floats,
+    n_classes: int,
+    seeds: int,
+    rng: np.random.Generator,
+) -> Corpus:
+    """Right with these log-odds; wrong answers fall on the other classes alike."""
+    right = rng.random((seeds, len(truth))) < _logistic(odds)
+    wrong = (truth + rng.integers(1, n_classes, (seeds, len(truth)))) % n_classes
+    return Corpus(truth, np.where(right, truth, wrong), speaker)
+
+
+def _logistic(odds: Floats) -> Floats:
+    return 1 / (1 + np.exp(-odds))

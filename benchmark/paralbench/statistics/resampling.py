@@ -1,0 +1,67 @@
+"""Resamples of units with replacement, scored by one matrix product."""
+
+import numpy as np
+from scipy.special import ndtr, stdtrit
+
+from paralbench.metrics.base import Floats, Metric
+from paralbench.statistics.units import Units
+
+MOST_DRAWS = 10  # times the resamples asked for, before giving up on complete ones
+
+_CELLS_AT_ONCE = 4_000_000  # counts held in memory, 32 MB
+
+
+def tail_share(units: Units, confidence: float) -> float:
+    r"""The share of resampled scores beyond each end, :math:`\Phi(-\sqrt{n / f}\, t_f)`.
+
+    A resample of n speakers varies less than n speakers do, by the root of f / n for f degrees of
+    freedom, and its tails are the normal ones rather than Student's: the plain percentiles held the
+    true score in 92 % of simulated corpora of 20 speakers, these in 94 % (``coverage.py``).
+
+    Source: Hesterberg, What teachers should know about the bootstrap, The American Statistician 69
+    (2015): the expanded percentile interval.
+    """
+    freedom = units.n - len(units.strata)
+    t = stdtrit(freedom, (1 + confidence) / 2)
+    return float(ndtr(-np.sqrt(units.n / freedom) * t))
+
+
+def resampled_scores(
+    metric: Metric, sums: Floats, units: Units, resamples: int, rng: np.random.Generator
+) -> tuple[Floats, int]:
+    """Scores of resamples of units, within their strata.
+
+    Args:
+        metric: the metric.
+        sums: its statistics by unit, ``(units, seeds, k)``; a score is the mean over seeds.
+        units: the units and their strata.
+        resamples: how many scores are wanted.
+        rng: the source of chance.
+
+    Returns:
+        the scores, fewer than wanted if complete resamples are too rare; and how many resamples
+        were drawn again because their score is undefined or lacks a class.
+    """
+    flat = sums.reshape(units.n, -1)
+    whole = sums.sum(axis=0)
+    block = max(1, _CELLS_AT_ONCE // units.n)
+    scores: list[Floats] = []
+    have = drawn = 0
+    while have < resamples and drawn < MOST_DRAWS * resamples:
+        size = min(resamples - have, block, MOST_DRAWS * resamples - drawn)
+        totals = (_counts(units, size, rng) @ flat).reshape(size, *whole.shape)
+        good = metric.comparable(totals, whole).all(axis=-1)
+        scores.append(metric.value(totals[good]).mean(axis=-1))
+        have += int(good.sum())
+        drawn += size
+    return np.concatenate(scores), drawn - have
+
+
+def _counts(units: Units, size: int, rng: np.random.Generator) -> Floats:
+    """How often each resample takes each unit, ``(size, units)``."""
+    counts = np.zeros((size, units.n))
+    for stratum in units.strata:
+        n = len(stratum)
+        picks = rng.integers(n, size=(size, n)) + n * np.arange(size)[:, None]
+        counts[:, stratum] = np.bincount(picks.ravel(), minlength=size * n).reshape(size, n)
+    return counts

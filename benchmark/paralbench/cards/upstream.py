@@ -8,6 +8,7 @@ from paralbench.cards.base import (
     Card,
     CommitHash,
     EachOnce,
+    Id,
     Part,
     Provenance,
     Sha256,
@@ -81,7 +82,8 @@ class UpstreamCard(Card):
     """A model that maps waveforms to hidden states, and what is known about it.
 
     ``layers`` counts hidden states, the input of the first transformer layer included.
-    ``contaminated_by`` names corpora that the model saw in training, as corpus ids.
+    ``contaminated_by`` names corpora that the model saw in training, as corpus ids, whether or not
+    there is a card for them.
     """
 
     kind: Literal["upstream"] = "upstream"
@@ -101,7 +103,7 @@ class UpstreamCard(Card):
     homepage: Text | None = None
     citation: Text | None = None
     pretraining: Pretraining | None = None
-    contaminated_by: Annotated[tuple[Text, ...], EachOnce] = ()
+    contaminated_by: Annotated[tuple[Id, ...], EachOnce] = ()
     verified_on_real_weights: bool = False
     provenance: Provenance = "this project"
 

@@ -1,0 +1,194 @@
+"""What no card can know alone: whether the things that cards name exist and fit each other."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from itertools import permutations
+
+from paralbench.cards.base import Card
+from paralbench.cards.catalogue import Catalogue
+from paralbench.cards.corpus import CorpusCard
+from paralbench.cards.task import Domain, HarmonisedCard, Split, SuiteCard, TaskCard
+from paralbench.cards.upstream import FolderWeights, UpstreamCard
+
+# The columns of every manifest by which its rows can be filtered or divided, and their values
+# where these are fixed. The corpus's labels are columns, too.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "speaker": (),
+    "session": (),
+    "split": ("train", "development", "test"),
+    "gender": ("female", "male"),
+    "language": (),
+}
+
+Found = Iterator[tuple[str, str]]  # the key, and what is wrong with it
+
+
+def problems(
+    catalogue: Catalogue,
+    families: Collection[str] | None = None,
+    readers: Collection[str] | None = None,
+) -> list[str]:
+    """What cards name and is not there, or does not fit: ``FILE: KEY: what is wrong``.
+
+    Args:
+        catalogue: the cards.
+        families: names of the upstream families; not checked where None.
+        readers: names of the corpus readers; not checked where None.
+    """
+    found: list[str] = []
+
+    def note(card: Card, faults: Found) -> None:
+        found.extend(f"{card.file or card.id}: {key}: {words}." for key, words in faults)
+
+    for upstream in catalogue.upstreams:
+        note(upstream, _upstream(upstream, families))
+    for corpus in catalogue.corpora:
+        note(corpus, _corpus(corpus, readers))
+    for task in catalogue.tasks:
+        note(task, _task(task, catalogue))
+    for harmonised in catalogue.harmonised:
+        note(harmonised, _harmonised(harmonised, catalogue))
+    for suite in catalogue.suites:
+        note(suite, _suite(suite, catalogue))
+    return found
+
+
+def _upstream(card: UpstreamCard, families: Collection[str] | None) -> Found:
+    if families is not None:
+        yield from _known("family", "family", [card.family], families)
+    for number, weights in enumerate(card.weights):
+        if isinstance(weights, FolderWeights) and not (card.folder / weights.path).is_dir():
+            yield f"weights.{number}.path", f"no folder {str(card.folder / weights.path)!r}"
+
+
+def _corpus(card: CorpusCard, readers: Collection[str] | None) -> Found:
+    if readers is not None:
+        yield from _known("reader.name", "reader", [card.reader.name], readers)
+    if card.speakers == "unknown" and card.resample == "speaker":
+        yield "resample", "'speaker' needs speakers that are known. Allowed: session, utterance"
+
+
+def _task(card: TaskCard, catalogue: Catalogue) -> Found:
+    yield from _known("corpus", "corpus", [card.corpus], catalogue.corpora.ids())
+    if card.corpus not in catalogue.corpora:
+        return
+    corpus = catalogue.corpora.get(card.corpus)
+    yield from _label("label", card.label, card.target, corpus)
+    label = corpus.labels.get(card.label)
+    if label is not None and label.kind == "class":
+        yield from _known("classes", f"class of {card.label!r}", card.classes, label.values)
+    yield from _where("where", card.where, corpus)
+    yield from _split(card, card.split, corpus)
+
+
+def _split(card: TaskCard, split: Split, corpus: CorpusCard) -> Found:
+    by_speaker = split.protocol in ("leave-one-speaker-out", "speaker-k-fold")
+    if by_speaker and corpus.speakers == "unknown":
+        yield "split.protocol", f"{split.protocol!r} needs speakers, and {corpus.id} has none"
+    if card.selection == "development" and corpus.speakers == "unknown":
+        yield (
+            "selection",
+            f"'development' needs a development split without the speakers of the others, and "
+            f"{corpus.id} has no speakers. Allowed: fixed",
+        )
+    if split.column is not None:
+        yield from _known("split.column", "column", [split.column], _columns(corpus))
+    if split.file is not None and not (card.folder / split.file).is_file():
+        yield "split.file", f"no file {str(card.folder / split.file)!r}"
+
+
+def _harmonised(card: HarmonisedCard, catalogue: Catalogue) -> Found:
+    classes: dict[str, set[str]] = {}
+    for name, domain in card.domains.items():
+        key = f"domains.{name}"
+        yield from _known(f"{key}.corpora", "corpus", domain.corpora, catalogue.corpora.ids())
+        corpora = [
+            catalogue.corpora.get(corpus)
+            for corpus in domain.corpora
+            if corpus in catalogue.corpora
+        ]
+        for corpus in corpora:
+            yield from _label(f"{key}.label", domain.label or card.label, card.target, corpus)
+            yield from _where(f"{key}.where", domain.where, corpus)
+        if card.target == "regression":
+            if domain.map:
+                yield f"{key}.map", "only a target 'classes' has a map"
+            continue
+        yield from _known(f"{key}.map", "class of this card", domain.map.values(), card.classes)
+        values = _values(card, domain, corpora)
+        if values is None:
+            continue
+        yield from _known(f"{key}.map", "class of its corpora", domain.map, values)
+        mapped = {domain.map.get(value, "") if domain.map else value for value in values}
+        classes[name] = mapped & set(card.classes)
+        if not classes[name]:
+            yield key, f"none of its classes is among {', '.join(card.classes)}"
+    for one, other in card.pairs or permutations(card.domains, 2):
+        if one in classes and other in classes and len(classes[one] & classes[other]) < 2:
+            yield "pairs", f"{one!r} and {other!r} share fewer than two classes"
+
+
+def _values(card: HarmonisedCard, domain: Domain, corpora: list[CorpusCard]) -> set[str] | None:
+    """The class names that a domain's rows may have; None where the cards do not say."""
+    name = domain.label or card.label
+    labels = [corpus.labels.get(name) for corpus in corpora]
+    known = [label.values for label in labels if label is not None and label.kind == "class"]
+    if not known or len(known) < len(domain.corpora):
+        return None
+    return {
+        value for values in known for value in values if value in domain.where.get(name, values)
+    }
+
+
+def _suite(card: SuiteCard, catalogue: Catalogue) -> Found:
+    yield from _known("upstreams", "upstream", card.upstreams, catalogue.upstreams.ids())
+    yield from _known("tasks", "task", card.tasks, catalogue.tasks.ids())
+    yield from _known("transfer", "harmonised map", card.transfer, catalogue.harmonised.ids())
+    yield from _known("sample", "corpus", card.sample, catalogue.corpora.ids())
+    used = _used(card, catalogue)
+    for name, sample in card.sample.items():
+        if name not in catalogue.corpora:
+            continue
+        corpus = catalogue.corpora.get(name)
+        yield from _known(f"sample.{name}.by", "column", sample.by, _columns(corpus))
+        yield from _where(f"sample.{name}.where", sample.where, corpus)
+        if name not in used:
+            yield f"sample.{name}", "no task and no transfer setting of this suite uses it"
+
+
+def _used(card: SuiteCard, catalogue: Catalogue) -> set[str]:
+    tasks = [catalogue.tasks.get(id) for id in card.tasks if id in catalogue.tasks]
+    maps = [catalogue.harmonised.get(id) for id in card.transfer if id in catalogue.harmonised]
+    domains = [domain for one in maps for domain in one.domains.values()]
+    return {task.corpus for task in tasks} | {id for domain in domains for id in domain.corpora}
+
+
+def _columns(corpus: CorpusCard) -> dict[str, tuple[str, ...]]:
+    """A corpus's columns and, where they are known, their values."""
+    return COLUMNS | {name: label.values for name, label in corpus.labels.items()}
+
+
+def _label(key: str, name: str, target: str, corpus: CorpusCard) -> Found:
+    yield from _known(key, f"label of {corpus.id}", [name], corpus.labels)
+    kind = corpus.labels[name].kind if name in corpus.labels else None
+    fitting = {"classes": "class", "regression": "number"}[target]
+    if kind not in (None, fitting):
+        yield key, f"{name!r} of {corpus.id} is a {kind}, which the target {target!r} does not fit"
+
+
+def _where(key: str, where: Mapping[str, tuple[str, ...]], corpus: CorpusCard) -> Found:
+    columns = _columns(corpus)
+    yield from _known(key, f"column of {corpus.id}", where, columns)
+    for column, values in where.items():
+        if columns.get(column):
+            yield from _known(f"{key}.{column}", f"value in {corpus.id}", values, columns[column])
+
+
+def _known(key: str, kind: str, given: Iterable[str], allowed: Collection[str]) -> Found:
+    """A finding for each name that is not among the allowed ones."""
+    for name in given:
+        if name not in allowed:
+            close = get_close_matches(name, allowed, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            listed = ", ".join(sorted(allowed)) or "none"
+            yield key, f"no {kind} is called {name!r}.{hint} Allowed: {listed}"

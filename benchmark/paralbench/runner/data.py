@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -50,8 +50,8 @@ class Corpora:
         roots: corpus id to folder, as the user named them.
         cache: the decoded audio.
         samples: corpus id to the part that is taken.
+        limit: at most this many utterances of each corpus, whatever its sample.
         seed: seed of the samples.
-        fetch: whether a corpus that is not here may be fetched.
         progress: called with a line of text when something slow begins.
     """
 
@@ -59,6 +59,7 @@ class Corpora:
     roots: Mapping[str, Path] = field(default_factory=dict)
     cache: AudioCache = field(default_factory=AudioCache)
     samples: Mapping[str, Sample] = field(default_factory=dict)
+    limit: int | None = None
     seed: int = 0
     progress: Callable[[str], None] = lambda _line: None
     _ready: dict[str, CorpusData] = field(default_factory=dict, init=False)
@@ -75,12 +76,14 @@ class Corpora:
         """The corpus's manifest, cut to the sample where the run takes one."""
         manifest = load_manifest(self.catalogue.corpora.get(corpus), self.root(corpus))
         part = self.samples.get(corpus)
-        if part is None:
-            return manifest
-        kept = manifest.where(part.where)
-        chosen = sample(kept.frame, part.clips, list(part.by), self.seed)
-        frame = kept.frame.iloc[chosen].sort_values("utterance").reset_index(drop=True)
-        return Manifest(kept.corpus, kept.root, frame, kept.excluded)
+        if part is not None:
+            kept = manifest.where(part.where)
+            manifest = _cut(kept, part.clips, list(part.by), self.seed)
+        if self.limit is not None and len(manifest) > self.limit:
+            labels = self.catalogue.corpora.get(corpus).labels
+            classes = [name for name, label in labels.items() if label.kind == "class"]
+            manifest = _cut(manifest, self.limit, classes[:1], self.seed)
+        return manifest
 
     def get(self, corpus: str) -> CorpusData:
         """Read, decode (what is not decoded yet) and audit a corpus.
@@ -112,6 +115,12 @@ class Corpora:
             seconds=audio["seconds"].to_numpy(),
         )[usable.to_numpy()]
         return CorpusData(card, frame.reset_index(drop=True), audit, time.perf_counter() - started)
+
+
+def _cut(manifest: Manifest, clips: int, by: list[str], seed: int) -> Manifest:
+    chosen = sample(manifest.frame, clips, by, seed)
+    frame = manifest.frame.iloc[chosen].sort_values("utterance").reset_index(drop=True)
+    return replace(manifest, frame=frame)
 
 
 def _seconds(value: float) -> float | None:

@@ -54,9 +54,7 @@ class Plan:
         return groups
 
 
-def make_plan(
-    catalogue: Catalogue, request: Request, find: Callable[[str], object]
-) -> Plan:
+def make_plan(catalogue: Catalogue, request: Request, find: Callable[[str], object]) -> Plan:
     """Lay out the cells of a request.
 
     Args:
@@ -114,9 +112,7 @@ def _cells(
                 continue  # the mix of one layer is that layer
             for normalisation in request.normalisations:
                 for setting, task, train, test, corpora in places:
-                    yield Cell(
-                        setting, task, train, test, upstream, recipe, normalisation, corpora
-                    )
+                    yield Cell(setting, task, train, test, upstream, recipe, normalisation, corpora)
 
 
 class _Absent:

@@ -1,0 +1,180 @@
+"""``run``, ``transfer`` and ``demo``."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from paralbench.cli.options import CardsOption, RootOption, assignments, catalogue, words
+from paralbench.errors import ParalbenchError
+
+if TYPE_CHECKING:
+    from paralbench.cards import Catalogue
+    from paralbench.runner.progress import Progress
+    from paralbench.runner.request import Request
+
+Ids = typer.Option(help="Comma-separated ids; see `paralbench list`.")
+UpstreamsOption = Annotated[str | None, Ids]
+OutOption = Annotated[Path, typer.Option(help="The run folder; an existing one is gone on with.")]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")]
+PrecisionOption = Annotated[str, typer.Option(help="auto, fp32, bf16, fp16")]
+RecipesOption = Annotated[str | None, typer.Option(help="Comma-separated; `list probes`.")]
+NormalisationsOption = Annotated[
+    str | None, typer.Option(help="none, speaker (transductive); comma-separated.")
+]
+LimitOption = Annotated[
+    int | None, typer.Option(help="At most so many utterances of each corpus.", min=2)
+]
+SeedOption = Annotated[int | None, typer.Option(help="Seed of samples, splits and resamples.")]
+SeedsOption = Annotated[int | None, typer.Option(help="How many probe seeds.", min=1)]
+WeightsOption = Annotated[
+    list[str] | None, typer.Option("--weights", help="An upstream's checkpoint folder: ID=DIR.")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and an estimate.")]
+LeakageOption = Annotated[
+    bool, typer.Option("--allow-leakage", help="Run splits that leak, and stamp their rows.")
+]
+ThreadsOption = Annotated[int | None, typer.Option(help="CPU threads.", min=1)]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("run")(run)
+    app.command("transfer")(transfer)
+    app.command("demo")(demo)
+
+
+def run(
+    out: OutOption,
+    suite: Annotated[str | None, typer.Option(help="A suite's id.")] = None,
+    upstreams: UpstreamsOption = None,
+    tasks: Annotated[str | None, Ids] = None,
+    harmonised: Annotated[
+        str | None, typer.Option("--transfer", help="Harmonised labels; comma-separated.")
+    ] = None,
+    recipes: RecipesOption = None,
+    normalisations: NormalisationsOption = None,
+    root: RootOption = None,
+    weights: WeightsOption = None,
+    cards: CardsOption = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    limit: LimitOption = None,
+    seed: SeedOption = None,
+    seeds: SeedsOption = None,
+    threads: ThreadsOption = None,
+    allow_leakage: LeakageOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Extract features, train probes, write the tables. The same command again goes on."""
+    shelves = catalogue(cards)
+    given: dict[str, Any] = {
+        "upstreams": words(upstreams),
+        "tasks": words(tasks),
+        "transfer": words(harmonised),
+        "recipes": words(recipes),
+        "normalisations": words(normalisations),
+        "roots": assignments(root, "--root"),
+        "weights": assignments(weights, "--weights"),
+        "device": device,
+        "precision": precision,
+        "limit": limit,
+        "seed": seed,
+        "seeds": seeds,
+        "threads": threads,
+        "allow_leakage": allow_leakage,
+    }
+    sys.exit(_execute(shelves, _request(shelves, suite, given), out, dry_run=dry_run))
+
+
+def transfer(
+    out: OutOption,
+    label: Annotated[str, typer.Option(help="A harmonised label; see `list harmonised`.")],
+    upstreams: UpstreamsOption = None,
+    recipes: RecipesOption = None,
+    root: RootOption = None,
+    cards: CardsOption = None,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    limit: LimitOption = None,
+    seed: SeedOption = None,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Train on one corpus, test on another, for every ordered pair that shares a label."""
+    shelves = catalogue(cards)
+    given: dict[str, Any] = {
+        "upstreams": words(upstreams),
+        "transfer": words(label),
+        "recipes": words(recipes),
+        "roots": assignments(root, "--root"),
+        "device": device,
+        "precision": precision,
+        "limit": limit,
+        "seed": seed,
+    }
+    sys.exit(_execute(shelves, _request(shelves, None, given), out, dry_run=dry_run))
+
+
+def demo(
+    out: OutOption = Path("runs/demo"),
+    root: RootOption = None,
+    cards: CardsOption = None,
+    device: DeviceOption = "auto",
+    fetch: Annotated[bool, typer.Option(help="Fetch the corpora that can be fetched.")] = True,
+) -> None:
+    """The whole of it on real speech, in minutes, on a laptop."""
+    from paralbench.runner.demo import fetch_for
+
+    shelves = catalogue(cards)
+    roots = assignments(root, "--root")
+    request = _request(shelves, "demo", {"roots": roots, "device": device})
+    with _progress() as progress:
+        if fetch:
+            fetch_for(shelves, request, progress)
+    code = _execute(shelves, request, out)
+    from paralbench.cli.results import show
+
+    show(out, "table")
+    print(f"The tables are in {out}; `paralbench leaderboard {out} --format markdown` and")
+    print(f"`paralbench export {out} --out DIR` give them in other forms.")
+    sys.exit(code)
+
+
+def _request(shelves: "Catalogue", suite: str | None, given: dict[str, Any]) -> "Request":
+    from paralbench.runner.request import Request, from_suite
+
+    if suite is not None:
+        return from_suite(shelves, suite, **given)
+    if not (given["upstreams"] or given.get("recipes")):
+        raise ParalbenchError("nothing to run: give --suite, or --upstreams with --tasks.")
+    kept = {key: value for key, value in given.items() if value not in (None, (), {})}
+    return Request(**{"upstreams": (), **kept})
+
+
+def _execute(shelves: "Catalogue", request: "Request", out: Path, dry_run: bool = False) -> int:
+    """Run a request and say what came of it; the exit code."""
+    if dry_run:
+        from paralbench.runner.estimate import estimate
+
+        print(estimate(shelves, request))
+        return 0
+    from paralbench.runner.execute import execute
+
+    with _progress() as progress:
+        summary = execute(shelves, request, out, progress=progress)
+    print(summary, file=sys.stderr)
+    return 1 if summary.failed else 0
+
+
+@contextmanager
+def _progress() -> "Iterator[Progress]":
+    from paralbench.runner.progress import Bars, Lines
+
+    if sys.stderr.isatty():
+        with Bars() as bars:
+            yield bars
+    else:
+        yield Lines()

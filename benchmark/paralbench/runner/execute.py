@@ -1,0 +1,250 @@
+"""The local executor: runs a plan's cells on this machine and writes their tables.
+
+A cell whose scores are in the run folder is not run again. One that fails leaves a row in
+``failures`` and the rest goes on.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from paralbench.cards import Catalogue
+from paralbench.errors import ParalbenchError
+from paralbench.features.extract import ExtractionReport, extract
+from paralbench.features.store import FeatureSpace, FeatureStore
+from paralbench.runner.cell import Context, cell_key, run_cell
+from paralbench.runner.data import Corpora
+from paralbench.runner.device import choose_device, choose_precision
+from paralbench.runner.plan import NO_UPSTREAM, Cell, Plan, make_plan
+from paralbench.runner.problem import Problem, build_problem
+from paralbench.runner.progress import Progress, Quiet
+from paralbench.runner.request import Request
+from paralbench.runner.upstream import Upstream
+from paralbench.tables import RunFolder
+
+# What makes a cell fail, with a row that says why. Anything else is a fault of the machine or the
+# user's interruption, and ends the run.
+FAULTS = (
+    ParalbenchError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+@dataclass
+class Summary:
+    """What came of a run."""
+
+    out: Path
+    done: int = 0
+    reused: int = 0
+    failed: int = 0
+    skipped: tuple[str, ...] = ()
+    encoded: int = 0
+    seconds: float = 0.0
+    failures: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"skipped: {line}" for line in self.skipped]
+        lines += [f"failed: {line}" for line in self.failures]
+        lines.append(
+            f"{self.out}: {self.done} cells run, {self.reused} already there, {self.failed} "
+            f"failed; {self.encoded} utterances encoded; {self.seconds:.1f} s"
+        )
+        return "\n".join(lines)
+
+
+def execute(
+    catalogue: Catalogue,
+    request: Request,
+    out: Path | str,
+    *,
+    progress: Progress | None = None,
+    own: Iterable[Upstream] = (),
+) -> Summary:
+    """Run a request; running it again goes on where it stopped, or does nothing.
+
+    Args:
+        catalogue: the cards.
+        request: what to run.
+        out: the run folder.
+        progress: told of what happens.
+        own: upstreams that are given rather than found: a user's own modules.
+
+    Raises:
+        ParalbenchError: the request is wrong, or nothing of it can be run here.
+    """
+    return _Run(catalogue, request, Path(out), progress or Quiet(), own).go()
+
+
+class _Run:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        request: Request,
+        out: Path,
+        progress: Progress,
+        own: Iterable[Upstream],
+    ):
+        self._catalogue = catalogue
+        self._request = replace(
+            request,
+            device=choose_device(request.device),
+            precision=choose_precision(request.precision),
+        )
+        self._progress = progress
+        self._own = {upstream.card.id: upstream for upstream in own}
+        self._folder = RunFolder(out)
+        self._summary = Summary(out)
+        self._store = FeatureStore()
+        self._corpora = Corpora(
+            catalogue,
+            request.roots,
+            samples=request.samples,
+            limit=request.limit,
+            seed=request.seed,
+            progress=progress.line,
+        )
+        self._problems: dict[tuple[str, ...], Problem | ParalbenchError] = {}
+        self._cells_done = 0
+
+    def go(self) -> Summary:
+        """Run everything."""
+        started = time.perf_counter()
+        plan = make_plan(self._catalogue, self._request, self._corpora.root)
+        self._summary.skipped = plan.skipped
+        for line in plan.skipped:
+            self._progress.line(f"skipped: {line}")
+        for upstream, cells in plan.by_upstream().items():
+            self._upstream(upstream, cells, plan)
+        self._summary.seconds = time.perf_counter() - started
+        return self._summary
+
+    def _upstream(self, id: str, cells: list[Cell], plan: Plan) -> None:
+        """All cells of one upstream: its features for all of them first, then the probes."""
+        try:
+            upstream = self._open(id)
+        except ParalbenchError as error:
+            self._fail_all(cells, "weights", error, plan)
+            return
+        description = upstream.description if upstream else None
+        space = self._store.space(description) if description else None
+        todo: list[tuple[Cell, str, Problem]] = []
+        slots: dict[str, str] = {}
+        refused: list[tuple[Cell, str, ParalbenchError]] = []
+        for cell in cells:
+            problem = self._problem(cell)
+            key = cell_key(cell, problem, self._request, self._catalogue, description)
+            slots[cell.slot] = key
+            if isinstance(problem, ParalbenchError):
+                refused.append((cell, key, problem))
+            elif self._folder.done(key):
+                self._summary.reused += 1
+                self._tell(cell, plan)
+            else:
+                todo.append((cell, key, problem))
+        self._folder.enter(slots, plan.skipped)
+        for cell, key, error in refused:
+            self._fail(cell, key, "split", error, plan)
+        if not todo:
+            return
+        report = None
+        if upstream is not None and space is not None:
+            try:
+                report = self._extract(upstream, space, [problem for *_, problem in todo])
+            except FAULTS as error:
+                for cell, key, _ in todo:
+                    self._fail(cell, key, "encode", error, plan)
+                return
+            finally:
+                upstream.unload()
+        for cell, key, problem in todo:
+            context = Context(self._catalogue, self._request, upstream, space, report)
+            self._cell(cell, key, problem, context, plan)
+
+    def _cell(self, cell: Cell, key: str, problem: Problem, context: Context, plan: Plan) -> None:
+        try:
+            tables = run_cell(cell, key, problem, context)
+        except FAULTS as error:
+            self._fail(cell, key, "probe", error, plan)
+            return
+        self._folder.write(key, tables)
+        self._summary.done += 1
+        self._tell(cell, plan)
+
+    def _open(self, id: str) -> Upstream | None:
+        if id == NO_UPSTREAM:
+            return None
+        if id in self._own:
+            return self._own[id]
+        request = self._request
+        self._progress.line(f"{id}: finding weights")
+        card = self._catalogue.upstreams.get(id)
+        upstream = Upstream.find(card, request.precision, request.weights, request.fetch)
+        _ = upstream.description  # a damaged checkpoint is told of here, before any decoding
+        return upstream
+
+    def _problem(self, cell: Cell) -> Problem | ParalbenchError:
+        place = (cell.setting, cell.task, cell.train, cell.test)
+        if place not in self._problems:
+            try:
+                self._problems[place] = build_problem(cell, self._catalogue, self._corpora)
+            except ParalbenchError as error:
+                self._problems[place] = error
+        return self._problems[place]
+
+    def _extract(
+        self, upstream: Upstream, space: FeatureSpace, problems: list[Problem]
+    ) -> ExtractionReport:
+        contents = {
+            content: seconds
+            for problem in problems
+            for content, seconds in zip(
+                problem.frame["content"], problem.frame["seconds"], strict=True
+            )
+        }
+        report = extract(
+            upstream.encoder,
+            upstream.description,
+            sorted(contents),
+            self._corpora.cache,
+            self._store,
+            device=self._request.device,
+            precision=self._request.precision,
+            threads=self._request.threads,
+            progress=lambda done, total: self._progress.work(
+                f"{upstream.card.id}: encoding", done, total, "s of audio"
+            ),
+        )
+        self._summary.encoded += report.encoded
+        return report
+
+    def _fail_all(self, cells: list[Cell], stage: str, error: ParalbenchError, plan: Plan) -> None:
+        slots = {}
+        for cell in cells:
+            problem = self._problem(cell)
+            slots[cell.slot] = cell_key(
+                cell, problem, self._request, self._catalogue, {"unavailable": str(error)}
+            )
+        self._folder.enter(slots, plan.skipped)
+        for cell in cells:
+            self._fail(cell, slots[cell.slot], stage, error, plan)
+
+    def _fail(self, cell: Cell, key: str, stage: str, error: BaseException, plan: Plan) -> None:
+        when = datetime.now(UTC).isoformat(timespec="seconds")
+        self._folder.fail(key, stage, error, when)
+        self._summary.failed += 1
+        self._summary.failures.append(f"{key}: {stage}: {error}")
+        self._progress.line(f"failed: {key}: {stage}: {error}")
+        self._tell(cell, plan)
+
+    def _tell(self, cell: Cell, plan: Plan) -> None:
+        self._cells_done += 1
+        self._progress.work("cells", self._cells_done, len(plan.cells), "cells")

@@ -1,0 +1,101 @@
+"""An upstream as the runner holds it: its card, its weights, and the encoder when it is needed.
+
+What keys its features (weights, window, shape) is remembered beside the feature store, so that a
+run with nothing left to encode loads no model.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from paralbench import paths
+from paralbench.cards import UpstreamCard
+from paralbench.features.keys import space_description
+from paralbench.runner.keys import digest
+from paralbench.storage.atomic import write_file
+from paralbench.upstreams.base import Encoder
+from paralbench.upstreams.loading import describe, load_encoder
+from paralbench.upstreams.registry import FAMILIES
+from paralbench.upstreams.weights import Weights, resolve
+
+
+@dataclass
+class Upstream:
+    """A card with its weights, in one precision.
+
+    Args:
+        card: the upstream card.
+        weights: where its weights lie and which they are.
+        precision: fp32, bf16 or fp16.
+        given: the encoder itself, for a user's own module.
+    """
+
+    card: UpstreamCard
+    weights: Weights
+    precision: str
+    given: Encoder | None = None
+    _loaded: Encoder | None = field(default=None, init=False, repr=False)
+
+    @classmethod
+    def find(
+        cls,
+        card: UpstreamCard,
+        precision: str,
+        roots: Mapping[str, Path],
+        fetch: bool = True,
+    ) -> "Upstream":
+        """Find an upstream's weights, fetching them if need be.
+
+        Raises:
+            WeightsError: they cannot be had; the message says what to do.
+            MissingExtraError: an optional package is not installed.
+        """
+        return cls(card, resolve(card, fetch=fetch, roots=dict(roots)), precision)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder, loaded on first use."""
+        if self._loaded is None:
+            self._loaded = self.given or load_encoder(self.card, self.weights)
+        return self._loaded
+
+    def unload(self) -> None:
+        """Let the encoder's memory go."""
+        self._loaded = None
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """What determines the features, beside the audio."""
+        if self.given is not None:
+            return space_description(self._describe(), precision=self.precision)
+        folder = paths.features_home() / "encoders"
+        name = f"{digest(self._before_loading())}.json"
+        try:
+            known = json.loads((folder / name).read_text())
+        except (OSError, json.JSONDecodeError):
+            known = self._describe()
+            write_file(folder, name, json.dumps(known, sort_keys=True).encode())
+        return space_description(known, precision=self.precision)
+
+    def _describe(self) -> dict[str, Any]:
+        return describe(self.card, self.weights, self.encoder)
+
+    def _before_loading(self) -> dict[str, Any]:
+        """All that :meth:`_describe` depends on, as far as it is known without loading."""
+        from paralbench import __version__
+
+        card = self.card
+        return {
+            "family": card.family,
+            "version": FAMILIES.get(card.family).version,
+            "weights": self.weights.sha256,
+            "variant": card.variant,
+            "window": card.window,
+            "options": card.options,
+            "layers": card.layers,
+            "dim": card.dim,
+            "paralbench": __version__,
+        }

@@ -1,4 +1,4 @@
-"""The Python interface: :func:`evaluate` and :func:`extract`, of which the command line is a skin."""
+"""The Python interface, of which the command line is a thin skin."""
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -165,7 +165,11 @@ def extract(
         audio: a corpus id, or a list of audio files.
         root: the corpus's folder, where it is not the usual one.
         cards: folders of your own cards.
-        device, precision, limit, seed, progress: see :func:`evaluate`.
+        device: see :func:`evaluate`.
+        precision: see :func:`evaluate`.
+        limit: at most so many utterances of a corpus.
+        seed: of that sample.
+        progress: told of what happens.
 
     Raises:
         CorpusNotFoundError: the corpus is not on this machine.

@@ -1,23 +1,22 @@
 """The manifest: one row per utterance, whatever the corpus looks like on disk."""
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pandas as pd
 
+from paralbench.corpora.columns import FIXED_COLUMNS
 from paralbench.errors import CorpusError
 
-FIXED_COLUMNS = (
-    "utterance",  # unique within the corpus, stable across machines
-    "path",  # relative to the root, with forward slashes
-    "start",  # seconds; missing: from the beginning
-    "end",  # seconds; missing: to the end
-    "speaker",  # missing where the corpus does not say
-    "session",
-    "split",  # train, development, test; missing where the owners give none
-    "gender",  # female, male; missing where unknown
-    "language",  # ISO 639 code
-)
+__all__ = ["FIXED_COLUMNS", "Exclusion", "Manifest", "make_manifest"]
+
+# Labels have the type that their values have.
+_DTYPES: dict[str, Any] = {
+    **dict.fromkeys(("start", "end"), "float64"),
+    **dict.fromkeys(("speaker", "session", "split", "gender", "language"), "string"),
+}
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Exclusion:
     """An utterance that is left out, and why: counted and recorded, never silent."""
 
     utterance: str
-    reason: str  # a word of the audit's vocabulary, such as "missing", "silent", "duplicate-row"
+    reason: str  # a word of the audit's vocabulary; those of readers are in columns.REASONS
     detail: str = ""
 
 
@@ -68,7 +67,7 @@ class Manifest:
                     f"{self.corpus}: where: no column {column!r}; it has "
                     f"{', '.join(map(str, frame.columns))}."
                 )
-            frame = frame[frame[column].isin(values)]
+            frame = frame.loc[frame[column].isin(list(values))]
         return replace(self, frame=frame.reset_index(drop=True))
 
 
@@ -84,10 +83,7 @@ def make_manifest(
         CorpusError: there are no rows, or a path is absolute or leaves the root.
     """
     if not rows:
-        raise CorpusError(
-            f"{corpus}: no utterance found under {root}; is it the folder as the owners "
-            "distribute it, and not one level too high or too deep?"
-        )
+        raise CorpusError(_nothing(corpus, root, excluded))
     seen: dict[str, dict[str, object]] = {}
     dropped = list(excluded)
     for row in rows:
@@ -99,14 +95,28 @@ def make_manifest(
         if path.is_absolute() or ".." in path.parts:
             raise CorpusError(f"{corpus}: {utterance}: the path {str(path)!r} leaves the root.")
         seen[utterance] = {**row, "utterance": utterance, "path": str(path)}
-    frame = pd.DataFrame([seen[key] for key in sorted(seen)])
-    for column in FIXED_COLUMNS:
-        if column not in frame.columns:
-            frame[column] = None
-    others = [column for column in frame.columns if column not in FIXED_COLUMNS]
-    frame = frame[[*FIXED_COLUMNS, *others]]
-    for column in ("start", "end"):
-        frame[column] = pd.to_numeric(frame[column]).astype("float64")
-    for column in ("speaker", "session", "split", "gender", "language"):
-        frame[column] = frame[column].astype("string")
-    return Manifest(corpus, root, frame.reset_index(drop=True), tuple(dropped))
+    ordered = [seen[key] for key in sorted(seen)]
+    others = dict.fromkeys(name for row in ordered for name in row if name not in FIXED_COLUMNS)
+    frame = pd.DataFrame(
+        {
+            name: pd.Series([row.get(name) for row in ordered], dtype=_DTYPES.get(name))
+            for name in (*FIXED_COLUMNS, *others)
+        }
+    )
+    return Manifest(corpus, root, frame, tuple(dropped))
+
+
+def _nothing(corpus: str, root: Path, excluded: list[Exclusion]) -> str:
+    if not excluded:
+        return (
+            f"{corpus}: no utterance found under {root}; is it the folder as the owners "
+            "distribute it, and not one level too high or too deep?"
+        )
+    counts = Counter(one.reason for one in excluded)
+    first = {one.reason: one for one in reversed(excluded)}
+    listed = "; ".join(
+        f"{reason} {counts[reason]}, such as {first[reason].utterance}"
+        + (f" ({first[reason].detail})" if first[reason].detail else "")
+        for reason in sorted(counts)
+    )
+    return f"{corpus}: nothing under {root} can be used; everything was left out: {listed}."

@@ -1,0 +1,54 @@
+"""Readers: each turns a folder, as the corpus's owners distribute it, into a manifest.
+
+A reader is ``read(card, root) -> Manifest``. ``filename`` and ``csv`` serve any corpus whose labels
+are in its file names or in a table; the others know the traps of one corpus.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paralbench.cards.corpus import CorpusCard
+from paralbench.errors import UnknownNameError
+from paralbench.registry import Registry
+
+if TYPE_CHECKING:
+    from paralbench.corpora.manifest import Manifest
+
+Read = Callable[[CorpusCard, Path], "Manifest"]
+
+_HERE = "paralbench.corpora.readers"
+
+_BUILTIN = {
+    "asterisk-prompts": f"{_HERE}.asterisk_prompts:read",
+    "baved": f"{_HERE}.baved:read",
+    "csv": f"{_HERE}.csv_table:read",
+    "filename": f"{_HERE}.filename:read",
+    "fillets": f"{_HERE}.fillets:read",
+    "klettres": f"{_HERE}.klettres:read",
+    "ktuberling": f"{_HERE}.ktuberling:read",
+    "nemo": f"{_HERE}.nemo:read",
+    "polish-emotion": f"{_HERE}.polish_emotion:read",
+    "urdu": f"{_HERE}.urdu:read",
+}
+
+READERS: Registry[Read] = Registry("corpus reader", "paralbench.readers", _BUILTIN)
+
+
+def check_card(card: CorpusCard) -> None:
+    """Check a card's reader and its options without touching the corpus.
+
+    Raises:
+        UnknownNameError: there is no such reader.
+        CardError: an option is unknown, missing or not allowed.
+    """
+    from paralbench.corpora.readers.options import CsvOptions, FilenameOptions, no_options
+
+    if card.reader.name not in READERS:
+        raise UnknownNameError(READERS.kind, card.reader.name, READERS.names())
+    if card.reader.name == "filename":
+        FilenameOptions.of(card)
+    elif card.reader.name == "csv":
+        CsvOptions.of(card)
+    elif card.reader.name in _BUILTIN:
+        no_options(card)

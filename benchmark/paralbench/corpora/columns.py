@@ -1,0 +1,22 @@
+"""The columns that every manifest has, and the words for what a manifest leaves out."""
+
+FIXED_COLUMNS = (
+    "utterance",  # unique within the corpus, stable across machines
+    "path",  # relative to the root, with forward slashes
+    "start",  # seconds; missing: from the beginning
+    "end",  # seconds; missing: to the end
+    "speaker",  # missing where the corpus does not say
+    "session",
+    "split",  # train, development, test; missing where the owners give none
+    "gender",  # female, male; missing where unknown
+    "language",  # ISO 639 code
+)
+
+REASONS = {
+    "missing": "listed by the corpus's labels, and no audio file is there",
+    "extra": "an audio file that the corpus's labels do not cover",
+    "duplicate-row": "a second row, or a second copy of the file, for one utterance",
+    "label-missing": "none of the card's labels is given",
+    "label-unknown": "a label has a value that the card does not name, or contradicts another",
+    "known-bad": "the card names the utterance as bad",
+}

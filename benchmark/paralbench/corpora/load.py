@@ -1,0 +1,63 @@
+"""Reading a corpus: its reader, then the checks that hold for every reader."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from paralbench.cards.corpus import CorpusCard
+from paralbench.corpora.manifest import Exclusion, Manifest
+from paralbench.corpora.readers import READERS
+from paralbench.errors import CorpusError
+
+
+def load_manifest(card: CorpusCard, root: Path) -> Manifest:
+    """The utterances of a corpus that can be used, as far as its labels and names tell.
+
+    What the card names as known to be bad is excluded as ``known-bad``.
+
+    Raises:
+        UnknownNameError: the card names a reader that does not exist.
+        CardError: the reader's options are wrong.
+        CorpusError: the folder does not look as the owners distribute the corpus.
+    """
+    manifest = read_manifest(card, root)
+    reasons = {one.utterance: one.reason for one in card.known_bad}
+    bad = [name for name in manifest.frame["utterance"].tolist() if name in reasons]
+    if not bad:
+        return manifest
+    left_out = [Exclusion(name, "known-bad", reasons[name]) for name in bad]
+    frame = manifest.frame.set_index("utterance", drop=False).drop(index=bad)
+    return replace(
+        manifest,
+        frame=frame.reset_index(drop=True),
+        excluded=(*manifest.excluded, *left_out),
+    )
+
+
+def read_manifest(card: CorpusCard, root: Path) -> Manifest:
+    """What the reader finds, with the utterances that are known to be bad.
+
+    Raises:
+        UnknownNameError, CardError, CorpusError: see :func:`load_manifest`.
+    """
+    root = Path(root).expanduser()
+    read = READERS.get(card.reader.name)
+    if not root.is_dir():
+        what = "is a file, not the corpus's folder" if root.exists() else "does not exist"
+        raise CorpusError(f"{card.id}: {root} {what}.")
+    manifest = read(card, root)
+    for name, label in card.labels.items():
+        if name not in manifest.frame.columns:
+            raise CorpusError(
+                f"{card.id}: the reader {card.reader.name!r} gives no label {name!r}; it gives "
+                f"{', '.join(manifest.labels) or 'none'}."
+            )
+        given = set(manifest.frame[name].dropna().tolist())
+        unknown = sorted(given - set(label.values)) if label.kind == "class" else []
+        if unknown:
+            raise CorpusError(
+                f"{card.id}: the reader {card.reader.name!r} gives the {name} {unknown[0]!r}, "
+                f"which the card does not name; allowed: {', '.join(label.values)}."
+            )
+        if label.kind == "number":  # also where no utterance has one
+            manifest.frame[name] = manifest.frame[name].astype("float64")
+    return manifest

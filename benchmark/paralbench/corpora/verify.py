@@ -1,0 +1,221 @@
+"""Comparing a corpus on disk with its card: counts, durations, rates, duplicates, exclusions."""
+
+import json
+import statistics
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from paralbench.audio.duplicates import duplicate_groups
+from paralbench.audio.segments import segments_of
+from paralbench.cards.corpus import CorpusCard
+from paralbench.corpora.load import load_manifest, read_manifest
+
+if TYPE_CHECKING:
+    from paralbench.audio.cache import AudioCache
+
+_HOURS_TOLERANCE = 0.01  # relative; hours are often published rounded
+
+
+@dataclass(frozen=True)
+class Report:
+    """What ``corpora verify`` found.
+
+    Attributes:
+        corpus: the corpus id.
+        root: its folder.
+        utterances: those that can be used.
+        hours: their length.
+        speakers: how many speakers they have; None where speakers are unknown.
+        classes: label -> class -> utterances, for class labels.
+        numbers: label -> count, lowest, mean, highest, for number labels.
+        splits: split -> utterances; empty where the owners give none.
+        languages: language -> utterances.
+        rates: sample rate of the files, in Hz -> utterances.
+        seconds: shortest, median and longest utterance.
+        flags: flag of the audio audit -> utterances that are kept with it.
+        excluded: reason -> what was left out for it, ``[utterance, detail]`` each.
+        duplicates: groups of utterances whose decoded audio is the same.
+        differences: what is not as the card says.
+    """
+
+    corpus: str
+    root: str
+    utterances: int
+    hours: float
+    speakers: int | None
+    classes: dict[str, dict[str, int]]
+    numbers: dict[str, dict[str, float]]
+    splits: dict[str, int]
+    languages: dict[str, int]
+    rates: dict[int, int]
+    seconds: dict[str, float]
+    flags: dict[str, int]
+    excluded: dict[str, list[list[str]]]
+    duplicates: list[list[str]]
+    differences: list[str]
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether everything is as the card says."""
+        return not self.differences
+
+    def to_json(self) -> str:
+        """The report as JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+
+    def __str__(self) -> str:
+        """The report as lines for a terminal."""
+        lines = [
+            f"{self.corpus}: {self.root}",
+            f"utterances   {self.utterances}, {self.hours:.2f} h"
+            + ("" if self.speakers is None else f", {self.speakers} speakers"),
+        ]
+        lines += [f"{name:<12} {_counts(counts)}" for name, counts in self.classes.items()]
+        lines += [
+            f"{name:<12} {span['low']:g} to {span['high']:g}, mean {span['mean']:.1f}"
+            for name, span in self.numbers.items()
+        ]
+        for name, counts in (("split", self.splits), ("language", self.languages)):
+            if counts and name not in self.classes:
+                lines.append(f"{name:<12} {_counts(counts)}")
+        lines.append(f"rate in Hz   {_counts(self.rates)}")
+        if self.seconds:
+            lines.append(
+                "seconds      {shortest:.2f} to {longest:.2f}, median {median:.2f}".format(
+                    **self.seconds
+                )
+            )
+        if self.flags:
+            lines.append(f"noted        {_counts(self.flags)}")
+        for reason, found in sorted(self.excluded.items()):
+            utterance, detail = found[0]
+            such = f"{utterance}: {detail}" if detail else utterance
+            lines.append(f"left out     {len(found)} {reason}, such as {such}")
+        if self.duplicates:
+            lines.append(
+                f"same audio   {len(self.duplicates)} groups, such as "
+                + ", ".join(self.duplicates[0])
+            )
+        lines += [f"DIFFERENT    {one}" for one in self.differences]
+        if self.as_expected:
+            lines.append("as the card says")
+        return "\n".join(lines)
+
+
+def verify(card: CorpusCard, root: Path, cache: "AudioCache") -> Report:
+    """Read a corpus's labels, decode its audio and compare both with the card.
+
+    Counts are compared with what the reader finds, known-bad utterances included, since the card
+    states what the owners distribute; everything else is about what can be used.
+
+    Raises:
+        UnknownNameError, CardError, CorpusError: see
+            :func:`paralbench.corpora.load.load_manifest`.
+    """
+    whole, manifest = read_manifest(card, root), load_manifest(card, root)
+    audio = cache.prepare(whole.root, segments_of(whole.frame))
+    decoded = audio["reason"].isna()
+    usable = decoded & audio["utterance"].isin(manifest.frame["utterance"].tolist())
+    good = audio.loc[usable]
+    rows = whole.frame.loc[usable.to_numpy()].to_dict("list")
+    excluded: dict[str, list[list[str]]] = {}
+    for one in manifest.excluded:
+        excluded.setdefault(one.reason, []).append([one.utterance, one.detail])
+    listed = {one.utterance for one in manifest.excluded}
+    for one in audio.loc[~decoded].to_dict("records"):
+        if one["utterance"] in listed:  # known to be bad, and it is
+            continue
+        excluded.setdefault(one["reason"], []).append([one["utterance"], _text(one["detail"])])
+    seconds = sorted(good["seconds"].tolist())
+    kinds = {name: label.kind for name, label in card.labels.items()}
+    return Report(
+        corpus=card.id,
+        root=str(manifest.root),
+        utterances=len(good),
+        hours=sum(seconds) / 3600,
+        speakers=_speakers(rows["speaker"]),
+        classes={name: _count(rows[name]) for name, kind in kinds.items() if kind == "class"},
+        numbers={
+            name: _span(numbers)
+            for name, kind in kinds.items()
+            if kind == "number" and (numbers := _given(rows[name]))
+        },
+        splits=_count(rows["split"]),
+        languages=_count(rows["language"]),
+        rates=dict(sorted(Counter(map(int, good["original_rate"].tolist())).items())),
+        seconds=dict(zip(("shortest", "median", "longest"), _three(seconds), strict=True))
+        if seconds
+        else {},
+        flags=_count(_flags(good["flags"].tolist())),
+        excluded=excluded,
+        duplicates=duplicate_groups(good),
+        differences=_differences(
+            card, whole.frame.to_dict("list"), sum(audio.loc[decoded, "seconds"].tolist()) / 3600
+        ),
+    )
+
+
+def _differences(card: CorpusCard, found: dict[Any, list[Any]], hours: float) -> list[str]:
+    expected = card.expected
+    pairs: list[tuple[str, int | None, int | None]] = [
+        ("utterances", expected.utterances, len(found["utterance"])),
+        ("speakers", expected.speakers, _speakers(found["speaker"])),
+    ]
+    for label, counts in expected.classes.items():
+        there = _count(found[label])
+        for value in sorted({*counts, *there}):
+            pairs.append((f"{label} {value!r}", counts.get(value, 0), there.get(value, 0)))
+    differences = [
+        f"{what}: {there or 'none'} here, {stated} in the card"
+        for what, stated, there in pairs
+        if stated is not None and stated != there
+    ]
+    if expected.hours is not None and abs(hours - expected.hours) > max(
+        _HOURS_TOLERANCE * expected.hours, 0.005
+    ):
+        differences.append(f"hours: {hours:.2f} here, {expected.hours:.2f} in the card")
+    return differences
+
+
+def _flags(texts: list[Any]) -> list[str]:
+    """The single flags; duplicates are told by group."""
+    return [
+        flag for text in texts for flag in _text(text).split(",") if flag != "duplicate-content"
+    ]
+
+
+def _given(values: list[Any]) -> list[Any]:
+    return [value for value in values if not pd.isna(value)]
+
+
+def _count(values: list[Any]) -> dict[str, int]:
+    return dict(sorted(Counter(str(value) for value in _given(values) if value != "").items()))
+
+
+def _speakers(values: list[Any]) -> int | None:
+    return len(set(_given(values))) or None
+
+
+def _three(ordered: list[float]) -> tuple[float, float, float]:
+    return ordered[0], statistics.median(ordered), ordered[-1]
+
+
+def _span(numbers: list[float]) -> dict[str, float]:
+    return {
+        "count": len(numbers),
+        "low": min(numbers),
+        "mean": statistics.fmean(numbers),
+        "high": max(numbers),
+    }
+
+
+def _counts(counts: dict[Any, int]) -> str:
+    return ", ".join(f"{value} {n}" for value, n in counts.items()) or "none"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

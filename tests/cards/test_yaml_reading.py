@@ -121,7 +121,7 @@ def test_other_unreadable_text_is_refused_with_the_file(read, text):
 
 @pytest.mark.parametrize("text", ["a: &x [1]\nb: *x\n", "a: &x {b: *x}\n", "a: &x [*x]\n"])
 def test_aliases_are_refused(read, text):
-    with pytest.raises(CardError, match="aliases .* are not allowed"):
+    with pytest.raises(CardError, match=r"aliases .* are not allowed"):
         read(text)
 
 

@@ -55,7 +55,7 @@ class Shelf(Generic[C]):
         if taken is not None:
             raise CardError(
                 f"{card.file or card.id}: the {self.kind} id {card.id!r} is already taken by "
-                f"{taken.file}; rename the file."
+                f"{taken.file}; rename one of them."
             )
         self._cards[card.id] = card
 
@@ -147,11 +147,15 @@ def load_catalogue(extra: Iterable[Path] = (), faults: list[str] | None = None) 
         CardError: a card is wrong (the message names file, key, value and what is allowed), an id
             is taken twice, or a folder holds no card.
     """
-    catalogue = Catalogue()
-    for folder, only in _folders(extra):
-        found = list(card_files(folder, only))
+    catalogue, shipped = Catalogue(), shipped_folder()
+    folders = [(shipped, top) for top in ("upstreams", "tasks")]
+    folders += [(folder, ".") for folder in [*entry_point_folders(), *map(Path, extra)]]
+    for folder, top in folders:
+        found = list(card_files(folder, top))
         if not found:
-            raise CardError(f"{folder}: holds no card (*.yaml); see README, 'Your own cards'.")
+            raise CardError(
+                f"{folder / top}: holds no card (*.yaml); see README, 'Your own cards'."
+            )
         for file, kind in found:
             try:
                 for card in read_card(file, kind):
@@ -163,21 +167,13 @@ def load_catalogue(extra: Iterable[Path] = (), faults: list[str] | None = None) 
     return catalogue
 
 
-def _folders(extra: Iterable[Path]) -> Iterator[tuple[Path, tuple[str, ...] | None]]:
-    yield shipped_folder(), ("upstreams", "tasks")
-    for folder in [*entry_point_folders(), *map(Path, extra)]:
-        yield folder, None
-
-
 def kind_of(card: Card) -> str:
     """The kind of a card, as in its ``kind`` key."""
     return next(kind for kind, model in KINDS.items() if isinstance(card, model))
 
 
-def card_files(
-    folder: Path, only: tuple[str, ...] | None = None
-) -> Iterator[tuple[Path, str | None]]:
-    """The card files under a folder and the kind that each one's place implies.
+def card_files(folder: Path, top: str = ".") -> Iterator[tuple[Path, str | None]]:
+    """The card files under a folder, or a part of it, and the kind that each one's place implies.
 
     A folder is laid out as ours (``upstreams/``, ``tasks/``, ``tasks/corpora/``,
     ``tasks/harmonised/``, ``tasks/suites/``), or flat, with a ``kind`` key in each card. Hidden
@@ -189,8 +185,7 @@ def card_files(
     if not folder.is_dir():
         what = "is a file; name the folder" if folder.is_file() else "no such folder"
         raise CardError(f"{folder}: {what} of cards.")
-    tops = [folder / name for name in only] if only else [folder]
-    for file in sorted(file for top in tops for file in top.rglob("*")):
+    for file in sorted((folder / top).rglob("*")):
         *places, name = file.relative_to(folder).parts
         if any(part.startswith(".") for part in (*places, name)) or not file.is_file():
             continue

@@ -16,7 +16,7 @@ from paralbench.runner.device import choose_device, choose_precision
 from paralbench.runner.execute import execute
 from paralbench.runner.progress import Progress, Quiet
 from paralbench.runner.request import Request
-from paralbench.runner.upstream import Upstream
+from paralbench.runner.upstream import Upstream, extract_with
 from paralbench.tables import TABLES, RunFolder
 
 if TYPE_CHECKING:
@@ -175,7 +175,6 @@ def extract(
         CorpusNotFoundError: the corpus is not on this machine.
         AudioError: a file of the list cannot be used; the message says why for each.
     """
-    from paralbench.features.extract import extract as run_extraction
     from paralbench.features.store import FeatureStore
 
     catalogue = load_catalogue(map(Path, cards))
@@ -189,14 +188,12 @@ def extract(
     frame = corpora.get(audio).frame if isinstance(audio, str) else _files(corpora, audio)
     found = _find(catalogue, upstream, chosen)
     store, told = FeatureStore(), progress or Quiet()
-    report = run_extraction(
-        found.encoder,
-        found.description,
-        sorted(set(frame["content"])),
+    report = extract_with(
+        found,
+        frame["content"],
         corpora.cache,
         store,
         device=choose_device(device),
-        precision=chosen,
         progress=lambda done, total: told.work("encoding", done, total, "s of audio"),
     )
     kept = ~frame["content"].isin(list(report.excluded))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from paralbench.cards import Catalogue
 from paralbench.errors import ParalbenchError
-from paralbench.features.extract import ExtractionReport, extract
-from paralbench.features.store import FeatureSpace, FeatureStore
+from paralbench.features.extract import ExtractionReport
+from paralbench.features.store import FeatureStore
 from paralbench.runner.cell import Context, cell_key, run_cell
 from paralbench.runner.data import Corpora
 from paralbench.runner.device import choose_device, choose_precision
@@ -21,7 +21,7 @@ from paralbench.runner.plan import NO_UPSTREAM, Cell, Plan, make_plan
 from paralbench.runner.problem import Problem, build_problem
 from paralbench.runner.progress import Progress, Quiet
 from paralbench.runner.request import Request
-from paralbench.runner.upstream import Upstream
+from paralbench.runner.upstream import Upstream, extract_with
 from paralbench.tables import RunFolder
 
 # What makes a cell fail, with a row that says why. Anything else is a fault of the machine or the
@@ -158,7 +158,7 @@ class _Run:
         report = None
         if upstream is not None and space is not None:
             try:
-                report = self._extract(upstream, space, [problem for *_, problem in todo])
+                report = self._extract(upstream, cells)
             except FAULTS as error:
                 for cell, key, _ in todo:
                     self._fail(cell, key, "encode", error, plan)
@@ -168,6 +168,7 @@ class _Run:
         for cell, key, problem in todo:
             context = Context(self._catalogue, self._request, upstream, space, report)
             self._cell(cell, key, problem, context, plan)
+            report = None  # its time is told of once
 
     def _cell(self, cell: Cell, key: str, problem: Problem, context: Context, plan: Plan) -> None:
         try:
@@ -200,24 +201,18 @@ class _Run:
                 self._problems[place] = error
         return self._problems[place]
 
-    def _extract(
-        self, upstream: Upstream, space: FeatureSpace, problems: list[Problem]
-    ) -> ExtractionReport:
-        contents = {
-            content: seconds
-            for problem in problems
-            for content, seconds in zip(
-                problem.frame["content"], problem.frame["seconds"], strict=True
-            )
-        }
-        report = extract(
-            upstream.encoder,
-            upstream.description,
-            sorted(contents),
+    def _extract(self, upstream: Upstream, cells: list[Cell]) -> ExtractionReport:
+        # All of the run's audio, not only that of the cells still to do: the batches are planned
+        # over it, and a run that is resumed must make the same ones.
+        problems = [self._problem(cell) for cell in cells]
+        frames = [problem.frame for problem in problems if isinstance(problem, Problem)]
+        contents = {content for frame in frames for content in frame["content"]}
+        report = extract_with(
+            upstream,
+            contents,
             self._corpora.cache,
             self._store,
             device=self._request.device,
-            precision=self._request.precision,
             threads=self._request.threads,
             progress=lambda done, total: self._progress.work(
                 f"{upstream.card.id}: encoding", done, total, "s of audio"

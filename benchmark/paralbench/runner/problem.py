@@ -1,16 +1,18 @@
 """A problem: the utterances, targets and folds of one task or transfer pair."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from paralbench.cards import Catalogue, HarmonisedCard, TaskCard
 from paralbench.errors import SplitError
+from paralbench.probes.target import Target
 from paralbench.runner.data import AUDIT_COLUMNS, Corpora, CorpusData
 from paralbench.runner.plan import Cell
-from paralbench.splits.protocols import Fold, make_folds
+from paralbench.splits.fold import Fold
+from paralbench.splits.protocols import make_folds
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Problem:
     classes: tuple[str, ...]
     folds: list[Fold]
     split: str
-    unit: str
+    unit: Literal["speaker", "session", "utterance"]
     speakers_known: bool
     leaks: tuple[str, ...]
     selection: str
@@ -45,12 +47,13 @@ class Problem:
     audit: pd.DataFrame
     content: list[dict[str, Any]] = field(default_factory=list)
 
-    def targets(self) -> np.ndarray:
-        """Class indices ``(n,)`` int64, or numbers ``(n,)`` float64."""
+    def target(self) -> Target:
+        """The labels, as probes take them."""
         if not self.classes:
-            return self.frame["target"].to_numpy(dtype="float64")
+            values = self.frame["target"].to_numpy(dtype="float64")
+            return Target.of_numbers(values, float(self.card.low or 0), float(self.card.high or 1))
         index = {name: i for i, name in enumerate(self.classes)}
-        return np.array([index[name] for name in self.frame["target"]], dtype=np.int64)
+        return Target.of_classes([index[name] for name in self.frame["target"]], len(index))
 
     def units(self) -> np.ndarray | None:
         """What intervals resample, ``(n,)``, by names that are unique across corpora."""
@@ -60,6 +63,28 @@ class Problem:
         if column.isna().any():
             return None
         return (self.frame["corpus"] + "/" + column.astype(str)).to_numpy(dtype=object)
+
+    def without(self, out: np.ndarray) -> "Problem":
+        """The problem without some rows ``(n,)``; the folds keep what is left of them.
+
+        Raises:
+            SplitError: a fold loses all of a part.
+        """
+        if not out.any():
+            return self
+        new = np.cumsum(~out) - 1
+        folds = []
+        for fold in self.folds:
+            parts = {name: new[rows[~out[rows]]] for name, rows in fold.parts().items()}
+            empty = [name for name, rows in parts.items() if not len(rows)]
+            if empty:
+                raise SplitError(
+                    f"fold {fold.name!r}: no {empty[0]} utterance is left after {int(out.sum())} "
+                    "without features were left out."
+                )
+            folds.append(Fold(fold.name, parts["train"], parts["test"], parts.get("development")))
+        frame = self.frame[~out].reset_index(drop=True)
+        return replace(self, frame=frame, folds=folds)
 
 
 def build_problem(cell: Cell, catalogue: Catalogue, corpora: Corpora) -> Problem:
@@ -80,7 +105,8 @@ def build_problem(cell: Cell, catalogue: Catalogue, corpora: Corpora) -> Problem
 def within(card: TaskCard, data: CorpusData) -> Problem:
     """A task within its corpus."""
     frame, dropped = labelled(card, data)
-    folds = make_folds(frame, card.split, "target", card.classes or None, card.folder)
+    left_out = {*data.audit.loc[~data.audit["kept"], "utterance"], *dropped["utterance"]}
+    folds = make_folds(frame, card.split, "target", card.classes or None, card.folder, left_out)
     return Problem(
         card=card,
         frame=frame,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from paralbench.errors import UndefinedMetricError
 from paralbench.metrics import METRICS, Metric
-from paralbench.statistics import interval
+from paralbench.statistics.bootstrap import interval
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,27 @@ run with nothing left to encode loads no model.
 """
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from paralbench import paths
+from paralbench.audio.cache import AudioCache
 from paralbench.cards import UpstreamCard
+from paralbench.features.extract import ExtractionReport, extract
 from paralbench.features.keys import space_description
+from paralbench.features.store import FeatureStore
 from paralbench.runner.keys import digest
 from paralbench.storage.atomic import write_file
 from paralbench.upstreams.base import Encoder
 from paralbench.upstreams.loading import describe, load_encoder
 from paralbench.upstreams.registry import FAMILIES
 from paralbench.upstreams.weights import Weights, resolve
+
+_WORTH_PROCESSES = 200  # utterances; a process that loads librosa takes seconds to start
 
 
 @dataclass
@@ -99,3 +105,41 @@ class Upstream:
             "dim": card.dim,
             "paralbench": __version__,
         }
+
+
+def extract_with(
+    upstream: Upstream,
+    contents: Iterable[str],
+    cache: AudioCache,
+    store: FeatureStore,
+    *,
+    device: str,
+    threads: int | None = None,
+    progress: Callable[[float, float], None] | None = None,
+) -> ExtractionReport:
+    """Store an upstream's features of some decoded audio; those that are there are not made again.
+
+    Encoders that take one utterance at a time on the CPU run in one process per core, where there
+    is enough to do to pay for starting them.
+    """
+    asked = sorted(set(contents))
+    missing = store.space(upstream.description).missing(asked)
+    workers = 1
+    if len(missing) >= _WORTH_PROCESSES and upstream.given is None and device == "cpu":
+        alone = upstream.encoder.batching == "single" and upstream.precision == "fp32"
+        workers = (threads or os.cpu_count() or 1) if alone else 1
+    return extract(
+        upstream.given,
+        upstream.description,
+        asked,
+        cache,
+        store,
+        device=device,
+        precision=upstream.precision,
+        loader=partial(load_encoder, upstream.card, upstream.weights)
+        if workers > 1
+        else lambda: upstream.encoder,
+        workers=workers,
+        threads=threads,
+        progress=progress,
+    )

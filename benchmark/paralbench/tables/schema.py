@@ -169,7 +169,7 @@ SELECTION = Table(
         ("layer", "string", "'mix', or the index of the layer"),
         ("learning_rate", "float", "the chosen one"),
         ("weight_decay", "float", "the chosen one"),
-        ("epochs", "int", "the chosen number of passes"),
+        ("steps", "int", "the chosen number of training steps"),
         ("development_score", "float", "primary metric on development; missing: fixed", True),
         ("layer_weights", "string", "weights of the learned mix, joined by blanks", True),
     ),

@@ -1,0 +1,108 @@
+"""What a run would do: cells, audio, disk and time, without decoding or encoding the corpora."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from paralbench.cards import Catalogue
+from paralbench.errors import ParalbenchError
+from paralbench.features.store import FeatureStore
+from paralbench.runner.data import Corpora
+from paralbench.runner.device import choose_device, choose_precision
+from paralbench.runner.plan import NO_UPSTREAM, make_plan
+from paralbench.runner.request import Request
+from paralbench.runner.upstream import Upstream
+from paralbench.upstreams.base import SAMPLE_RATE, Encoder
+
+_ASSUMED_SECONDS = 3.0  # of a clip whose length is not known yet
+_FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A plan and what it would take, ready to print."""
+
+    lines: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+
+def estimate(catalogue: Catalogue, request: Request) -> Estimate:
+    """Lay out a request and estimate it.
+
+    Time per upstream is measured by encoding noise of the clips' mean length twice, where its
+    weights are here already; nothing is downloaded.
+
+    Raises:
+        ParalbenchError: the request is wrong, or nothing of it can be run here.
+    """
+    corpora = Corpora(
+        catalogue,
+        request.roots,
+        samples=request.samples,
+        limit=request.limit,
+        seed=request.seed,
+    )
+    plan = make_plan(catalogue, request, corpora.root)
+    lines = [f"skipped: {line}" for line in plan.skipped]
+    clips, seconds = 0, 0.0
+    for id in plan.corpora:
+        manifest = corpora.manifest(id)
+        given = (manifest.frame["end"] - manifest.frame["start"].fillna(0)).dropna()
+        mean = float(given.mean()) if len(given) else _ASSUMED_SECONDS
+        clips, seconds = clips + len(manifest), seconds + mean * len(manifest)
+        assumed = "" if len(given) else f", at {_ASSUMED_SECONDS:g} s a clip"
+        lines.append(
+            f"{id}: {len(manifest)} utterances, about {mean * len(manifest) / 60:.0f} min{assumed}"
+        )
+    device, precision = choose_device(request.device), choose_precision(request.precision)
+    for id, cells in plan.by_upstream().items():
+        if id == NO_UPSTREAM:
+            lines.append(f"floors: {len(cells)} cells")
+            continue
+        try:
+            upstream = Upstream.find(
+                catalogue.upstreams.get(id), precision, request.weights, fetch=False
+            )
+            space = FeatureStore().space(upstream.description)
+            each = _seconds_a_clip(upstream.encoder, seconds / max(clips, 1), device, precision)
+            size = clips * upstream.encoder.n_layers * upstream.encoder.dim * _FLOAT_BYTES
+            lines.append(
+                f"{id}: {len(cells)} cells; {clips} clips at {each * 1000:.0f} ms: at most "
+                f"{_clock(each * clips)} to encode (the store holds {len(space)}), "
+                f"{size / 2**20:.1f} MiB of features; on {device}, {precision}"
+            )
+            upstream.unload()
+        except ParalbenchError as error:
+            lines.append(f"{id}: {len(cells)} cells; not measured: {str(error).splitlines()[0]}")
+    lines.append(f"{len(plan.cells)} cells in all")
+    return Estimate(tuple(lines))
+
+
+def _seconds_a_clip(encoder: Encoder, seconds: float, device: str, precision: str) -> float:
+    """The faster of two encodings of noise of a length."""
+    import torch
+
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    encoder.to(torch.device(device), dtype)
+    samples = max(encoder.min_samples, min(encoder.window_samples, round(seconds * SAMPLE_RATE)))
+    noise = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
+    took = []
+    for _ in range(2):
+        started = time.perf_counter()
+        with torch.inference_mode():
+            batch = torch.from_numpy(encoder.prepare(noise))[None].to(device, dtype)
+            states = encoder.forward(batch, torch.tensor([samples], device=device))
+            float(states.layers[0].float().sum())  # waits for the device
+        took.append(time.perf_counter() - started)
+    return min(took)
+
+
+def _clock(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

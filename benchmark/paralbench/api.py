@@ -1,5 +1,6 @@
 """The Python interface, of which the command line is a thin skin."""
 
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -223,7 +224,7 @@ def _own_upstream(module: Module, precision: str) -> Upstream:
             "dim": encoder.dim,
             "licence": "the user's own",
         },
-        id=encoder.name.lower(),
+        id=re.sub(r"[^a-z0-9.+-]+", "-", encoder.name.lower()).strip("-") or "module",
     )
     weights = Weights(None, encoder.weights_key, "the user's own module")
     return Upstream(card, weights, precision, given=encoder)

@@ -1,0 +1,1 @@
+"""Cards, an upstream family and a corpus reader that are not part of ParaLBench."""

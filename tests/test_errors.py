@@ -5,6 +5,7 @@ import pickle
 import pytest
 
 from paralbench import errors
+from paralbench.audio.audit import UnusableAudioError
 from paralbench.errors import MissingExtraError, ParalbenchError, UnknownNameError
 
 KINDS = [
@@ -37,6 +38,7 @@ def test_every_error_is_one_that_the_command_line_prints(kind):
     [
         UnknownNameError("task", "x", ["y"]),
         MissingExtraError("a", "b"),
+        UnusableAudioError("a.wav", "silent", "peak 0"),
         *(kind("what") for kind in KINDS if kind not in (UnknownNameError, MissingExtraError)),
     ],
     ids=lambda error: type(error).__name__,

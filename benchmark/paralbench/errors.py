@@ -6,10 +6,22 @@ Each message names what was given, what is allowed and what to do. The command l
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class ParalbenchError(Exception):
     """The request, or something it names, is wrong."""
+
+    def __reduce__(self):
+        # Without this, an error that takes more than its message is lost on its way back from
+        # another process, and takes the pool of workers with it.
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(kind: type[ParalbenchError], args: tuple[Any, ...], state: dict[str, Any]):
+    error = kind.__new__(kind, *args)
+    vars(error).update(state)
+    return error
 
 
 class CardError(ParalbenchError):
@@ -25,9 +37,6 @@ class UnknownNameError(ParalbenchError):
         hint = f" Did you mean {close[0]!r}?" if close else ""
         super().__init__(f"unknown {kind} {name!r}.{hint} Known: {', '.join(known) or 'none'}.")
         self.kind, self.name, self.known = kind, name, known
-
-    def __reduce__(self):
-        return type(self), (self.kind, self.name, self.known)
 
 
 class AudioError(ParalbenchError):
@@ -56,9 +65,6 @@ class MissingExtraError(ParalbenchError):
     def __init__(self, what: str, extra: str):
         super().__init__(f"{what} needs an optional part: pip install 'paralbench[{extra}]'.")
         self.what, self.extra = what, extra
-
-    def __reduce__(self):
-        return type(self), (self.what, self.extra)
 
 
 class SplitError(ParalbenchError):

@@ -23,7 +23,7 @@ def pinned(repository) -> dict[str, Version]:
     assert [line for line in pins if not re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", line)] == []
     versions = dict(line.split("==") for line in pins)
     assert len(versions) == len(pins)
-    assert pins == sorted(pins)
+    assert list(versions) == sorted(versions)
     return {name: Version(version) for name, version in versions.items()}
 
 

@@ -1,0 +1,234 @@
+"""wav2vec 2.0, HuBERT, WavLM, UniSpeech-SAT and data2vec: one family, loaded with transformers.
+
+Layers: 0 is the input of the first transformer layer (projected convolution features plus
+positional convolution), 1 to L - 1 are the outputs of the layers, and L is the encoder's output.
+In models with ``do_stable_layer_norm`` (the large ones) the residual stream is not normalised
+between layers, and L is the last layer's output *after* the encoder's final LayerNorm. That is
+the convention of s3prl and of transformers 4; transformers 5 leaves its last ``hidden_states``
+before that LayerNorm, so it is not what is taken here. In the other models both are the same.
+
+An utterance is normalised over its own samples where ``preprocessor_config.json`` says
+``do_normalize``; where that file is missing, the card must say it (``options: {do_normalize:
+true}``). Masking, dropout and layer drop are off, task heads and CTC adapters are left out.
+"""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from paralbench.cards import UpstreamCard
+from paralbench.errors import CardError, WeightsError
+from paralbench.upstreams import checkpoints
+from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
+from paralbench.upstreams.fingerprint import files_sha256
+
+if TYPE_CHECKING:
+    import torch
+
+VERSION = 1
+NAME = "wav2vec2-like"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What differs between the architectures.
+
+    Attributes:
+        config: name of transformers' configuration class.
+        model: name of transformers' bare encoder class.
+        prefix: of the encoder's tensors in checkpoints that also hold a task head.
+    """
+
+    config: str
+    model: str
+    prefix: str
+
+
+ARCHITECTURES = {
+    "data2vec-audio": Architecture("Data2VecAudioConfig", "Data2VecAudioModel", "data2vec_audio"),
+    "hubert": Architecture("HubertConfig", "HubertModel", "hubert"),
+    "unispeech-sat": Architecture("UniSpeechSatConfig", "UniSpeechSatModel", "unispeech_sat"),
+    "wav2vec2": Architecture("Wav2Vec2Config", "Wav2Vec2Model", "wav2vec2"),
+    "wavlm": Architecture("WavLMConfig", "WavLMModel", "wavlm"),
+}
+
+# Tensors beside the encoder that checkpoints may hold. Anything else unknown is an error.
+HEADS = (
+    # pre-training: quantiser, contrastive and cluster targets, utterance-level speaker loss
+    "quantizer.",
+    "project_q.",
+    "project_hid.",
+    "final_proj.",
+    "label_embs_concat",
+    "label_embeddings_concat",
+    "speaker_proj.",
+    # fine-tuning: CTC, classification, x-vectors, and the adapter between encoder and head
+    "lm_head.",
+    "projector.",
+    "classifier.",
+    "layer_weights",
+    "tdnn.",
+    "objective.",
+    "feature_extractor.weight",
+    "feature_extractor.bias",
+    "adapter.",
+)
+
+# Read only when frames are masked, so never here; whether it is saved depends on the config.
+UNUSED = ("masked_spec_embed",)
+
+_MASK_TYPES = "Support for mismatched key_padding_mask and attn_mask"
+
+
+class Wav2Vec2LikeEncoder:
+    """A transformers encoder that is exact under padding.
+
+    Args:
+        model: a bare encoder of :data:`ARCHITECTURES`; it is changed in place.
+        do_normalize: whether waveforms are brought to zero mean and unit variance.
+        window: seconds that are encoded at once.
+        weights_key: sha256 over weights and configuration.
+    """
+
+    batching: Batching = "any"
+
+    def __init__(self, model: Any, *, do_normalize: bool, window: float, weights_key: str):
+        from paralbench.upstreams.padding import ValidFrames
+
+        self.model = model
+        self.do_normalize = do_normalize
+        self.weights_key = weights_key
+        config = model.config
+        self._frames = ValidFrames(config.conv_kernel, config.conv_stride)
+        self.n_layers = config.num_hidden_layers + 1
+        self.dim = config.hidden_size
+        self.min_samples = self._frames.receptive_field
+        self.window_samples = round(window * SAMPLE_RATE)
+        _make_exact(model, self._frames)
+
+    def prepare(self, waveform: np.ndarray) -> np.ndarray:
+        """Zero mean and unit variance over the utterance, if the model was trained so.
+
+        The variance is the population's, plus 1e-7, as in transformers' feature extractor.
+        """
+        if not self.do_normalize:
+            return waveform
+        mean, variance = waveform.mean(dtype=np.float64), waveform.var(dtype=np.float64)
+        return ((waveform - mean) / np.sqrt(variance + 1e-7)).astype(np.float32)
+
+    def forward(self, waveforms: "torch.Tensor", lengths: "torch.Tensor") -> HiddenStates:
+        """Encode a batch; see :class:`paralbench.upstreams.base.Encoder`.
+
+        Raises:
+            ValueError: a waveform is shorter than ``min_samples``.
+        """
+        import torch
+
+        valid = [int(length) for length in lengths.tolist()]
+        if min(valid) < self.min_samples:
+            raise ValueError(f"{min(valid)} samples: {NAME} needs at least {self.min_samples}")
+        longest = max(valid)
+        with torch.inference_mode(), warnings.catch_warnings():
+            # WavLM adds a float position bias to the boolean mask, as its authors meant it to.
+            warnings.filterwarnings("ignore", message=_MASK_TYPES)
+            frames = self._frames.set(valid, waveforms.device)
+            batch = waveforms[:, :longest].to(self.model.dtype)
+            mask = None
+            if min(valid) < longest:
+                samples = torch.arange(longest, device=batch.device)
+                ends = torch.tensor(valid, device=batch.device)
+                mask = (samples < ends[:, None]).long()
+            output = self.model(batch, attention_mask=mask, output_hidden_states=True)
+        layers = [*output.hidden_states[:-1], output.last_hidden_state]
+        return HiddenStates(layers, frames)
+
+    def to(self, device: "torch.device", dtype: "torch.dtype") -> Self:
+        """Move to a device and a precision, in place."""
+        self.model.to(device=device, dtype=dtype)
+        return self
+
+
+def load(card: UpstreamCard, folder: Path | None = None) -> Wav2Vec2LikeEncoder:
+    """The encoder in a transformers folder; option ``do_normalize`` overrides the folder's.
+
+    Raises:
+        CardError: an option or the variant is unknown.
+        WeightsError: another architecture or sampling rate; weights missing, unknown or damaged.
+    """
+    from paralbench.torchaudio_cure import ensure_torchaudio
+
+    if folder is None:
+        raise WeightsError(f"{card.file or card.id}: weights: the family {NAME!r} needs a folder.")
+    if card.variant != "plain":
+        raise CardError(
+            f"{card.file or card.id}: variant: {card.variant!r} is not allowed. Allowed: plain."
+        )
+    do_normalize = _normalisation(card, folder)
+    data = checkpoints.read_config(folder, ARCHITECTURES, NAME)
+    architecture = ARCHITECTURES[data["model_type"]]
+
+    ensure_torchaudio()  # transformers imports torchaudio when it is installed
+    import transformers
+
+    settings = {**data, "apply_spec_augment": False, "add_adapter": False}
+    kind = getattr(transformers, architecture.config)
+    config = checkpoints.build_config(kind, settings, folder / checkpoints.CONFIG)
+
+    def rename(name: str) -> str | None:
+        name = checkpoints.base_name(name, architecture.prefix)
+        return None if name.startswith(HEADS) else name
+
+    tensors = checkpoints.read_tensors(folder, rename)
+    model = checkpoints.build(
+        getattr(transformers, architecture.model), config, tensors, where=folder, optional=UNUSED
+    )
+    key = files_sha256(checkpoints.files_that_matter(folder))
+    return Wav2Vec2LikeEncoder(
+        model, do_normalize=do_normalize, window=card.window, weights_key=key
+    )
+
+
+load.version = VERSION  # pyright: ignore[reportFunctionMemberAccess]  # read by the registry
+
+
+def _normalisation(card: UpstreamCard, folder: Path) -> bool:
+    """Whether waveforms are normalised: the card's option, else the folder's statement."""
+    where = card.file or card.id
+    for name, value in card.options.items():
+        if name != "do_normalize":
+            raise CardError(f"{where}: options.{name}: unknown option. Allowed: do_normalize.")
+        if not isinstance(value, bool):
+            raise CardError(f"{where}: options.{name}: {value!r} is not allowed: true or false.")
+    file = folder / checkpoints.PREPROCESSOR
+    given = checkpoints.read_json(file) if file.is_file() else {}
+    rate = given.get("sampling_rate", SAMPLE_RATE)
+    if rate != SAMPLE_RATE:
+        raise WeightsError(f"{file}: sampling_rate {rate!r}; only {SAMPLE_RATE} Hz is supported.")
+    value = card.options.get("do_normalize", given.get("do_normalize", True if given else None))
+    if not isinstance(value, bool):
+        raise WeightsError(
+            f"{file}: does not say whether waveforms are normalised (do_normalize). Put the file "
+            f"there, or say it in {where}: options: {{do_normalize: true}} or false."
+        )
+    return value
+
+
+def _make_exact(model: Any, frames: Any) -> None:
+    """Apply the cures of :mod:`paralbench.upstreams.padding`, and fold weight normalisation."""
+    from torch import nn
+    from torch.nn.utils import parametrize
+
+    from paralbench.upstreams.padding import ValidGroupNorm, zero_padding_before
+
+    for index, layer in enumerate(model.feature_extractor.conv_layers):
+        if isinstance(norm := getattr(layer, "layer_norm", None), nn.GroupNorm):
+            layer.layer_norm = ValidGroupNorm(norm, frames, index)
+    for module in list(model.encoder.pos_conv_embed.modules()):
+        if not isinstance(module, nn.Conv1d):
+            continue
+        if parametrize.is_parametrized(module, "weight"):
+            parametrize.remove_parametrizations(module, "weight")
+        zero_padding_before(module, frames)

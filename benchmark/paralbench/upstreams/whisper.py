@@ -1,0 +1,194 @@
+"""The Whisper encoder, with the 30 s window it was trained on.
+
+Every utterance (or window of a longer one) is padded with silence to the model's window, so what
+shares its batch cannot matter. Log mel spectrograms are computed on the encoder's device, in
+float32, as transformers' ``WhisperFeatureExtractor`` computes them.
+
+Variant ``30s``: the encoder sees the whole padded window; the frames kept are those that begin
+within the speech. Frame j is centred on sample 320 j (mel hop 160, convolution stride 2), so n
+samples hold ceil(n / 320) of them. Frames of the padding are not averaged.
+
+Layers: 0 is the input of the first transformer layer (convolutions plus positions), 1 to L - 1
+the outputs of the layers, L the last layer's output after the encoder's final LayerNorm, as in
+transformers' ``hidden_states``.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from paralbench.cards import UpstreamCard
+from paralbench.errors import CardError, WeightsError
+from paralbench.upstreams import checkpoints
+from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
+from paralbench.upstreams.fingerprint import files_sha256
+
+if TYPE_CHECKING:
+    import torch
+
+VERSION = 1
+NAME = "whisper"
+VARIANT = "30s"
+
+HOP = 160  # samples between mel frames
+FFT = 400  # samples of a Fourier window
+FRAME = 2 * HOP  # samples between encoder frames; the second convolution has stride 2
+
+# Whatever checkpoints hold beside the encoder.
+_OTHER_PARTS = ("decoder.", "model.decoder.", "proj_out.")
+
+
+class WhisperEncoder:
+    """Whisper's encoder over its fixed window.
+
+    Args:
+        model: transformers' ``WhisperEncoder``.
+        window: seconds of speech that are encoded at once; at most the model's window.
+        weights_key: sha256 over weights and configuration.
+    """
+
+    # One mel frame's Fourier window. Less speech than this gives a frame, but says nothing.
+    min_samples: int = FFT
+    batching: Batching = "any"
+
+    def __init__(self, model: Any, *, window: float, weights_key: str):
+        config = model.config
+        self.model = model
+        self.weights_key = weights_key
+        self.n_layers = config.encoder_layers + 1
+        self.dim = config.d_model
+        self.window_samples = round(window * SAMPLE_RATE)
+        self.log_mel = LogMel(config.num_mel_bins, config.max_source_positions * FRAME)
+
+    def prepare(self, waveform: np.ndarray) -> np.ndarray:
+        """The waveform as it is: the spectrogram is scaled window by window."""
+        return waveform
+
+    def forward(self, waveforms: "torch.Tensor", lengths: "torch.Tensor") -> HiddenStates:
+        """Encode a batch; see :class:`paralbench.upstreams.base.Encoder`.
+
+        Raises:
+            ValueError: a waveform is longer than the model's window.
+        """
+        import torch
+
+        frames = (lengths.to(waveforms.device, torch.int64) + FRAME - 1) // FRAME
+        longest = int(lengths.max())
+        with torch.inference_mode():
+            mel = self.log_mel(waveforms[:, :longest])
+            output = self.model(mel.to(self.model.dtype), output_hidden_states=True)
+        kept = max(1, -(-longest // FRAME))
+        layers = [*output.hidden_states[:-1], output.last_hidden_state]
+        return HiddenStates([layer[:, :kept] for layer in layers], frames.clamp(min=1))
+
+    def to(self, device: "torch.device", dtype: "torch.dtype") -> Self:
+        """Move to a device and a precision, in place; spectrograms stay in float32."""
+        self.model.to(device=device, dtype=dtype)
+        self.log_mel.to(device)
+        return self
+
+
+class LogMel:
+    """Whisper's log mel spectrogram, in torch, for a whole batch.
+
+    Args:
+        bins: mel filters.
+        samples: the window's length; shorter waveforms are padded with zeros.
+    """
+
+    def __init__(self, bins: int, samples: int):
+        import torch
+        from transformers import WhisperFeatureExtractor
+
+        filters = WhisperFeatureExtractor(feature_size=bins).mel_filters
+        self.samples = samples
+        self.filters = torch.from_numpy(filters.T.copy()).float()
+        self.window = torch.hann_window(FFT)
+
+    def __call__(self, waveforms: "torch.Tensor") -> "torch.Tensor":
+        """Spectrograms ``(batch, bins, samples / 160)`` of waveforms ``(batch, any)``, float32.
+
+        The logarithm is cut 80 dB below each window's own maximum, then shifted and scaled.
+
+        Raises:
+            ValueError: a waveform is longer than the window.
+        """
+        import torch
+        from torch.nn import functional
+
+        missing = self.samples - waveforms.shape[-1]
+        if missing < 0:
+            raise ValueError(f"{waveforms.shape[-1]} samples: the window holds {self.samples}")
+        padded = functional.pad(waveforms.float(), (0, missing))
+        spectra = torch.stft(padded, FFT, HOP, window=self.window, return_complex=True)
+        power = spectra[..., :-1].abs().square().contiguous()
+        logarithm = (self.filters @ power).clamp(min=1e-10).log10()
+        highest = logarithm.amax(dim=(1, 2), keepdim=True)
+        return (torch.maximum(logarithm, highest - 8.0) + 4.0) / 4.0
+
+    def to(self, device: "torch.device") -> None:
+        """Move to a device, in place."""
+        self.filters, self.window = self.filters.to(device), self.window.to(device)
+
+
+def load(card: UpstreamCard, folder: Path | None = None) -> WhisperEncoder:
+    """The encoder in a transformers folder of a Whisper model; the decoder is not read.
+
+    Raises:
+        CardError: an option or the variant is unknown, or the window longer than the model's.
+        WeightsError: another architecture or spectrogram; weights missing, unknown or damaged.
+    """
+    from paralbench.torchaudio_cure import ensure_torchaudio
+
+    where = card.file or card.id
+    if folder is None:
+        raise WeightsError(f"{where}: weights: the family {NAME!r} needs a folder.")
+    if card.variant != VARIANT:
+        raise CardError(
+            f"{where}: variant: {card.variant!r} is not allowed. Allowed: {VARIANT} (the frames "
+            "that hold speech, from a window padded to 30 s)."
+        )
+    if card.options:
+        raise CardError(f"{where}: options: unknown option {min(card.options)!r}. Allowed: none.")
+    data = checkpoints.read_config(folder, [NAME], NAME)
+
+    ensure_torchaudio()  # transformers imports torchaudio when it is installed
+    from transformers import WhisperConfig
+    from transformers.models.whisper import modeling_whisper
+
+    config = checkpoints.build_config(WhisperConfig, data, folder / checkpoints.CONFIG)
+    _check_spectrogram(folder, config)
+    seconds = config.max_source_positions * FRAME / SAMPLE_RATE
+    if card.window > seconds:
+        raise CardError(f"{where}: window: {card.window} s; this model's window is {seconds} s.")
+
+    def rename(name: str) -> str | None:
+        if name.startswith(_OTHER_PARTS):
+            return None
+        return checkpoints.base_name(name.removeprefix("model."), "encoder")
+
+    tensors = checkpoints.read_tensors(folder, rename)
+    model = checkpoints.build(modeling_whisper.WhisperEncoder, config, tensors, where=folder)
+    key = files_sha256(checkpoints.files_that_matter(folder))
+    return WhisperEncoder(model, window=card.window, weights_key=key)
+
+
+load.version = VERSION  # pyright: ignore[reportFunctionMemberAccess]  # read by the registry
+
+
+def _check_spectrogram(folder: Path, config: Any) -> None:
+    """Refuse a folder whose spectrograms are not Whisper's."""
+    file = folder / checkpoints.PREPROCESSOR
+    given = checkpoints.read_json(file) if file.is_file() else {}
+    expected = {
+        "sampling_rate": SAMPLE_RATE,
+        "feature_size": config.num_mel_bins,
+        "n_fft": FFT,
+        "hop_length": HOP,
+        "chunk_length": config.max_source_positions * FRAME / SAMPLE_RATE,
+        "dither": 0.0,
+    }
+    for name, value in expected.items():
+        if given.get(name, value) != value:
+            raise WeightsError(f"{file}: {name} is {given[name]!r}; only {value!r} is supported.")

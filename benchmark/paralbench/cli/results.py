@@ -2,11 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from paralbench.errors import ParalbenchError
+
+if TYPE_CHECKING:
+    from paralbench.report.leaderboard import Leaderboard
 
 RunArgument = Annotated[Path, typer.Argument(help="A run folder, or a folder of tables.")]
 
@@ -22,9 +25,20 @@ def leaderboard(
     format: Annotated[str, typer.Option(help="table, csv, markdown or json")] = "table",
     recipe: Annotated[str, typer.Option(help="Which probe recipe.")] = "paralbench",
     normalisation: Annotated[str, typer.Option(help="none or speaker")] = "none",
+    into: Annotated[
+        Path | None,
+        typer.Option(help="Put it, as Markdown, between this file's leaderboard marks instead."),
+    ] = None,
 ) -> None:
     """Print the leaderboard and the transfer tables of a run."""
-    show(run, format, recipe, normalisation)
+    if into is None:
+        show(run, format, recipe, normalisation)
+        return
+    from paralbench.report.render import render
+    from paralbench.report.splice import splice
+
+    boards, _ = _boards(run, recipe, normalisation)
+    splice(into, render(boards, "markdown"))
 
 
 def show(run: Path, format: str, recipe: str = "paralbench", normalisation: str = "none") -> None:
@@ -33,22 +47,13 @@ def show(run: Path, format: str, recipe: str = "paralbench", normalisation: str 
     Raises:
         ParalbenchError: no run there, an unknown format, or nothing of that recipe.
     """
-    from paralbench.report.leaderboard import RunTables
-    from paralbench.report.leaderboard import leaderboard as make
     from paralbench.report.render import FORMATS, render, terminal
-    from paralbench.report.transfer import transfer_tables
-    from paralbench.tables import RunFolder
 
     if format not in FORMATS:
         raise ParalbenchError(
             f"--format: {format!r} is not allowed. Allowed: {', '.join(FORMATS)}."
         )
-    tables = RunTables.read(RunFolder(run))
-    boards = [make(tables, recipe=recipe, normalisation=normalisation)]
-    boards += transfer_tables(tables, recipe=recipe, normalisation=normalisation)
-    boards = [board for board in boards if board.rows or board.notes]
-    if not boards:
-        raise ParalbenchError(f"{run}: no scores of recipe {recipe!r}, {normalisation!r}.")
+    boards, skipped = _boards(run, recipe, normalisation)
     if format != "table":
         sys.stdout.write(render(boards, format))
         return
@@ -58,8 +63,25 @@ def show(run: Path, format: str, recipe: str = "paralbench", normalisation: str 
     console = Console() if sys.stdout.isatty() else Console(width=180)
     for board in boards:
         console.print(terminal(board, pairs_as_rows=board.title.startswith("Transfer")))
-    for line in tables.skipped:
+    for line in skipped:
         console.print(f"skipped: {line.splitlines()[0]}", style="dim", markup=False)
+
+
+def _boards(
+    run: Path, recipe: str, normalisation: str
+) -> "tuple[list[Leaderboard], tuple[str, ...]]":
+    from paralbench.report.leaderboard import RunTables
+    from paralbench.report.leaderboard import leaderboard as make
+    from paralbench.report.transfer import transfer_tables
+    from paralbench.tables import RunFolder
+
+    tables = RunTables.read(RunFolder(run))
+    boards = [make(tables, recipe=recipe, normalisation=normalisation)]
+    boards += transfer_tables(tables, recipe=recipe, normalisation=normalisation)
+    boards = [board for board in boards if board.rows or board.notes]
+    if not boards:
+        raise ParalbenchError(f"{run}: no scores of recipe {recipe!r}, {normalisation!r}.")
+    return boards, tables.skipped
 
 
 def export(

@@ -157,7 +157,7 @@ def _train(
     cell: Cell, recipe: Recipe, problem: Problem, context: Context
 ) -> list[list[ProbeResult]]:
     """For each fold, the results of its probes (one, or one per layer)."""
-    from paralbench.probes import floors, normalise, train
+    from paralbench.probes import train
 
     request, frame = context.request, problem.frame
     target = problem.target()
@@ -174,8 +174,8 @@ def _train(
             features = normalise.by_speaker(features, problem.units(), problem.frame["target"])
     settings = train.Settings(device=request.device)
     results = []
-    for fold in problem.folds:
-        draw = None if problem.fixed is not None else _drawer(problem, fold, recipe, request)
+    for index, fold in enumerate(problem.folds):
+        draw = None if problem.fixed is not None else _drawer(problem, index, recipe, request)
         results.append(
             train.train_probes(
                 recipe,
@@ -194,16 +194,24 @@ def _train(
 
 
 def _drawer(
-    problem: Problem, fold: Fold, recipe: Recipe, request: Request
+    problem: Problem, index: int, recipe: Recipe, request: Request
 ) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
     """Given a seed, what to fit on and what to choose by; both pass the gate."""
     allow = KINDS if request.allow_leakage else problem.leaks
+    fold = problem.folds[index]
 
     def draw(seed: int) -> tuple[np.ndarray, np.ndarray]:
         if fold.development is not None:
             return fold.train, fold.development
+        # Another draw for each fold; with one for all, folds tend to choose by the same speakers.
+        number = seed * len(problem.folds) + index
         fit, chosen = development(
-            problem.frame, fold.train, "target", recipe.development_share, seed, allow=allow
+            problem.frame,
+            fold.train,
+            "target",
+            recipe.development_share,
+            number,
+            allow=problem.leaks,
         )
         check(problem.frame, Fold(f"{fold.name}, seed {seed}", fit, fold.test, chosen), allow)
         return fit, chosen

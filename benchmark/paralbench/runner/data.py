@@ -15,6 +15,7 @@ from paralbench.corpora.locate import locate
 from paralbench.corpora.manifest import Manifest
 from paralbench.splits.sample import sample
 
+DUPLICATE = "duplicate-content"
 AUDIT_COLUMNS = ["corpus", "utterance", "kept", "reason", "detail"]
 
 
@@ -140,13 +141,10 @@ def _audit(corpus: str, manifest: Manifest, audio: pd.DataFrame, card: CorpusCar
     for found in audio.itertuples():
         if isinstance(found.reason, str):
             rows.append((corpus, found.utterance, False, found.reason, found.detail or None))
-        for flag in filter(None, (found.flags or "").split(",")):
-            rows.append((corpus, found.utterance, True, flag, None))
+        flags = [flag for flag in (found.flags or "").split(",") if flag != DUPLICATE]
+        rows += [(corpus, found.utterance, True, flag, None) for flag in flags if flag]
     usable = audio[audio["reason"].isna()]
     for _, group in usable.groupby("content", sort=True):
         names = sorted(group["utterance"])
-        rows += [
-            (corpus, name, True, "duplicate-content", f"same audio as {names[0]}")
-            for name in names[1:]
-        ]
+        rows += [(corpus, name, True, DUPLICATE, f"same audio as {names[0]}") for name in names[1:]]
     return pd.DataFrame(rows, columns=AUDIT_COLUMNS)

@@ -38,6 +38,7 @@ class Lines:
         self._stream = stream or sys.stderr
         self._told = 0.0
         self._started: dict[str, float] = {}
+        self._finished: set[str] = set()
 
     def line(self, text: str) -> None:
         """Print a line."""
@@ -47,7 +48,7 @@ class Lines:
         """Print a line now and then, with an estimate of what is left."""
         now = time.monotonic()
         started = self._started.setdefault(what, now)
-        if done < total and now - self._told < 10:
+        if (done < total and now - self._told < 10) or what in self._finished:
             return
         self._told = now
         left = ""
@@ -55,7 +56,7 @@ class Lines:
             left = f", about {_clock((now - started) * (total - done) / done)} left"
         self.line(f"{what}: {done:.0f} of {total:.0f} {unit}{left}")
         if done >= total:
-            self._started.pop(what, None)
+            self._finished.add(what)
 
 
 class Bars:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from paralbench import paths
 from paralbench.cards.corpus import CorpusCard, ManualSource, Source
+from paralbench.corpora.advice import steps_by_hand, where_to_put
 from paralbench.corpora.providers import PROVIDERS
 from paralbench.corpora.providers.downloads import Downloads, locked
 from paralbench.errors import CorpusNotFoundError, FetchError
@@ -37,19 +38,14 @@ def fetch(card: CorpusCard, home: Path | None = None, progress: Progress | None 
         FetchError: every source failed; the message says what was tried and why each failed.
         CorpusNotFoundError: it has to be asked for; the message gives the steps.
     """
+    found = fetched(card, home)
+    if found is not None:
+        return found
     tell = progress or (lambda _line: None)
     failures: list[str] = []
     folder = _corpora(home) / card.id
     downloads = Downloads((home / "downloads") if home else paths.downloads_home())
-    for source in card.sources:
-        if isinstance(source, ManualSource):
-            continue
-        found = _arrived(folder, source)
-        if found is not None:
-            return found
-    for source in card.sources:
-        if isinstance(source, ManualSource):
-            continue
+    for source in _automatic(card):
         try:
             with locked(folder / ".lock", lambda: tell(f"{card.id}: another process fetches it")):
                 return _arrived(folder, source) or _bring(card, source, folder, downloads, tell)
@@ -64,12 +60,12 @@ def fetch(card: CorpusCard, home: Path | None = None, progress: Progress | None 
 
 def fetched(card: CorpusCard, home: Path | None = None) -> Path | None:
     """The folder of a corpus that was fetched; None where it was not."""
-    for source in card.sources:
-        if not isinstance(source, ManualSource):
-            found = _arrived(_corpora(home) / card.id, source)
-            if found is not None:
-                return found
-    return None
+    folder = _corpora(home) / card.id
+    return next((root for one in _automatic(card) if (root := _arrived(folder, one))), None)
+
+
+def _automatic(card: CorpusCard) -> list[Source]:
+    return [source for source in card.sources if not isinstance(source, ManualSource)]
 
 
 def _corpora(home: Path | None) -> Path:
@@ -124,18 +120,13 @@ def _bring(
 
 
 def _explain(card: CorpusCard, failures: list[str]) -> FetchError | CorpusNotFoundError:
-    from paralbench.corpora.locate import steps, where_to_put
-
-    manual = [steps(source) for source in card.sources if isinstance(source, ManualSource)]
-    if not card.sources:
-        return CorpusNotFoundError(
-            f"corpus {card.id!r} cannot be fetched: its card names no source. {where_to_put(card)}"
-        )
-    tried = " ".join(failures)
-    if not failures:
-        return CorpusNotFoundError(
-            f"corpus {card.id!r} cannot be fetched by a program ({card.access}; {card.licence}). "
-            f"{' '.join(manual)} {where_to_put(card)}"
-        )
-    message = f"corpus {card.id!r} cannot be fetched. Tried: {tried}"
-    return FetchError(" ".join([message, *manual, where_to_put(card)]) if manual else message)
+    by_hand = [*steps_by_hand(card), where_to_put(card)]
+    if failures:
+        tried = f"corpus {card.id!r} cannot be fetched. Tried: {' '.join(failures)}"
+        return FetchError(" ".join([tried, *by_hand]))
+    why = (
+        f"by a program ({card.access}; {card.licence.strip().rstrip('.')})."
+        if card.sources
+        else "because its card names no source."
+    )
+    return CorpusNotFoundError(" ".join([f"corpus {card.id!r} cannot be fetched", why, *by_hand]))

@@ -4,11 +4,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from paralbench.cards.corpus import CorpusCard, ManualSource
+from paralbench.cards.corpus import CorpusCard
+from paralbench.corpora.advice import VARIABLE, how_to_get
 from paralbench.corpora.fetch import fetched
 from paralbench.errors import CorpusNotFoundError
-
-VARIABLE = "PARALBENCH_CORPORA"
 
 
 def locate(card: CorpusCard, roots: Mapping[str, Path] | None = None) -> Path:
@@ -39,7 +38,10 @@ def locate(card: CorpusCard, roots: Mapping[str, Path] | None = None) -> Path:
     arrived = fetched(card)
     if arrived is not None:
         return arrived
-    raise CorpusNotFoundError(_how_to_get(card, looked))
+    places = "; ".join([*looked, "nothing was fetched"])
+    raise CorpusNotFoundError(
+        f"corpus {card.id!r} is not on this machine (looked for: {places}). {how_to_get(card)}"
+    )
 
 
 def _candidates(card: CorpusCard) -> list[Path]:
@@ -50,28 +52,3 @@ def _candidates(card: CorpusCard) -> list[Path]:
     if given:
         folders.append(Path(given).expanduser() / card.id)
     return folders
-
-
-def _how_to_get(card: CorpusCard, looked: list[str]) -> str:
-    places = "; ".join([*looked, "nothing fetched"]) if looked else "nothing fetched"
-    message = f"corpus {card.id!r} is not on this machine (looked for: {places})."
-    if any(not isinstance(source, ManualSource) for source in card.sources):
-        message += f" Fetch it: paralbench corpora fetch {card.id}."
-    for source in card.sources:
-        if isinstance(source, ManualSource):
-            message += " " + steps(source)
-    return f"{message} {where_to_put(card)}"
-
-
-def steps(source: ManualSource) -> str:
-    """The numbered steps of a manual source, in one line."""
-    listed = " ".join(f"({number}) {step}" for number, step in enumerate(source.steps, 1))
-    return f"To get it by hand: {listed}"
-
-
-def where_to_put(card: CorpusCard) -> str:
-    """How to say where a corpus is that the user already has."""
-    return (
-        f"If you have it, name its folder (--root {card.id}=DIR) or link it as "
-        f"${VARIABLE}/{card.id}."
-    )

@@ -130,9 +130,10 @@ def _continue(url: str, part: Path, tell: Callable[[str], None], timeout: float)
             raise FetchError(f"{url} leads to {answer.url}: only http and https are fetched.")
         begin, total = _span(answer, here)
         told = time.monotonic()
-        with part.open("ab" if begin else "wb") as sink:
+        # What has come is written at once: a process may be killed at any time.
+        with part.open("ab" if begin else "wb", buffering=0) as sink:
             size = begin
-            while block := answer.read(_BLOCK):
+            while block := answer.read1(_BLOCK):
                 sink.write(block)
                 size += len(block)
                 if time.monotonic() - told > 2:

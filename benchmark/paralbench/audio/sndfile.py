@@ -16,8 +16,25 @@ DECODER = f"libsndfile-{soundfile.__libsndfile_version__}"
 _PROMISE = re.compile(r"^\s*data : (\d+) \(should be (\d+)\)", re.MULTILINE)
 # Programs that write to a pipe cannot know the length and promise about 2 or 4 GiB.
 _STREAMED_BYTES = 0x7F000000
+# Decoders that carry state from frame to frame begin this much before the first wanted sample:
+# after 0.1 s mp3 is what it is without seeking, after 2 s Opus.
+_PREROLL_SECONDS = 4
+_STATEFUL = ("OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
 # An unknown length is given as the largest number.
 _UNKNOWN_FRAMES = 1 << 62
+
+
+class _SequentialFile(soundfile.SoundFile):
+    """Seeks only when told to.
+
+    soundfile seeks to where it is after each read of a file that it can seek in. Decoders with
+    state lose it then, and the next block of an mp3 begins with a disturbance; others lose time.
+    """
+
+    sequential = False
+
+    def seekable(self) -> bool:
+        return not self.sequential and super().seekable()
 
 
 class SndfileSource:
@@ -28,7 +45,7 @@ class SndfileSource:
     def __init__(self, path: Path):
         self._path = path
         try:
-            self._file = soundfile.SoundFile(str(path))
+            self._file = _SequentialFile(str(path))
         except soundfile.LibsndfileError as error:
             raise RefusedError(error.error_string.rstrip(".")) from error
         if self._file.frames >= _UNKNOWN_FRAMES:
@@ -50,9 +67,12 @@ class SndfileSource:
         position = 0
         try:
             if first and self._file.seekable():
-                position = self._file.seek(first)
+                preroll = _PREROLL_SECONDS * self.rate if self.subtype in _STATEFUL else 0
+                position = self._file.seek(max(first - preroll, 0))
+            self._file.sequential = True
             while position < last:
-                # GSM and G.721 cannot seek: what lies before is read and dropped.
+                # What lies before is read and dropped: the preroll, or, as GSM and G.721 cannot
+                # seek, everything.
                 until = last if position >= first else first
                 count = min(until - position, BLOCK_FRAMES)
                 block = self._file.read(count, dtype="float32", always_2d=True)

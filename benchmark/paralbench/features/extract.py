@@ -1,0 +1,289 @@
+"""Extraction: every utterance that a space lacks, through the encoder once, into the store."""
+
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from paralbench.errors import ParalbenchError
+from paralbench.features.arithmetic import exact_arithmetic
+from paralbench.features.batching import BUDGETS, Batch, Limits, Piece, padding_share
+from paralbench.features.collecting import TOO_SHORT, Collector
+from paralbench.features.device import device_name, find_device, peak_memory, start_measuring
+from paralbench.features.encoding import BatchEncoder, Reader, Waveforms, read_ahead
+from paralbench.features.keys import space_description
+from paralbench.features.plans import resume_or_plan
+from paralbench.features.pooling import Pooled
+from paralbench.features.store import FeatureSpace, FeatureStore
+from paralbench.features.windows import windows
+from paralbench.features.workers import encode_in_processes
+from paralbench.upstreams.base import SAMPLE_RATE, Encoder
+
+if TYPE_CHECKING:
+    import torch
+
+    from paralbench.audio.cache import AudioCache
+
+_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+
+
+@dataclass(frozen=True)
+class ExtractionReport:
+    """What an extraction did.
+
+    Attributes:
+        space: where the features are.
+        encoded: utterances whose features were computed and stored now.
+        reused: utterances that were stored already.
+        excluded: content to reason, of all that was asked for, found now or before.
+        seconds: wall time.
+        audio_seconds: length of the audio that was encoded.
+        peak_memory_bytes: see :func:`~paralbench.features.device.peak_memory`.
+        batches: how many were run.
+        padding_share: of the samples in them, from 0 to 1.
+        back_offs: how often memory ran out and a batch was halved; with any, features agree with
+            an undisturbed run's to 1e-5, not to the bit.
+        device, precision, threads: how it was computed.
+    """
+
+    space: FeatureSpace
+    encoded: int
+    reused: int
+    excluded: dict[str, str]
+    seconds: float
+    audio_seconds: float
+    peak_memory_bytes: int
+    batches: int
+    padding_share: float
+    back_offs: int
+    device: str
+    precision: str
+    threads: int
+
+
+def extract(
+    encoder: Encoder | None,
+    description: Mapping[str, Any],
+    contents: Sequence[str],
+    cache: "AudioCache",
+    store: FeatureStore,
+    *,
+    device: "str | torch.device" = "cpu",
+    precision: str = "fp32",
+    second_moments: bool = False,
+    token_budget: int | None = None,
+    progress: Callable[[float, float], None] | None = None,
+    lengths: Mapping[str, int] | None = None,
+    loader: Callable[[], Encoder] | None = None,
+    workers: int = 1,
+    threads: int | None = None,
+) -> ExtractionReport:
+    """Store the pooled features of every utterance that has none yet.
+
+    What was computed before an error, an interrupt or a kill is kept (at most the last half
+    minute is lost), and the next call goes on from there with the same batches, so that the
+    features are equal to the bit to those of an undisturbed run.
+
+    Args:
+        encoder: the upstream. It is moved to the device and precision. None: ``loader`` makes it,
+            if anything is to be encoded.
+        description: what determines the hidden states; with the precision and the pooling it is
+            the key of the space (see :func:`~paralbench.features.keys.space_description`).
+        contents: sha256 of decoded audio; doubles are encoded once.
+        cache: the decoded audio.
+        store: where features are kept.
+        device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        precision: of weights and activations: fp32, bf16, fp16. Waveforms are float32 always.
+        second_moments: also store the covariances between layers, which are large: see
+            :func:`~paralbench.features.moments.moments_bytes`.
+        token_budget: samples in a batch, padding included; by default :data:`BUDGETS` of the
+            device.
+        progress: called with the seconds of audio that are done and those that are to be done in
+            all, of what is encoded now.
+        lengths: samples of contents, where known; others are read from the cache.
+        loader: makes the encoder; picklable if ``workers`` is above 1.
+        workers: processes, for encoders of batching "single" on the CPU. Pays where an utterance
+            takes long and the encoder uses one core.
+        threads: of torch on the CPU; by default torch's own number. Equal to the bit needs equal
+            threads.
+
+    Raises:
+        StoreError: the store or cache cannot be read or written, or the precision is unknown.
+        ParalbenchError: the device is not there, one utterance does not fit into memory, or the
+            encoder breaks its contract.
+    """
+    import torch
+
+    started = time.perf_counter()
+    job = _Job(
+        cache=cache,
+        device=find_device(device),
+        precision=precision,
+        second_moments=second_moments,
+        token_budget=token_budget,
+        progress=progress or (lambda _done, _total: None),
+        lengths=lengths or {},
+        loader=loader,
+        workers=workers,
+        threads=threads or torch.get_num_threads(),
+    )
+    space = store.space(space_description(description, precision=precision))
+    asked = list(dict.fromkeys(contents))
+    missing = space.missing(asked, second_moments=second_moments)
+    reused = len(asked) - len(missing) - len(space.excluded(asked))
+    start_measuring(job.device)
+    done = _encode(space, missing, encoder, job) if missing else _Done()
+    return ExtractionReport(
+        space=space,
+        encoded=done.stored,
+        reused=reused,
+        excluded=space.excluded(asked),
+        seconds=time.perf_counter() - started,
+        audio_seconds=done.samples / SAMPLE_RATE,
+        peak_memory_bytes=peak_memory(job.device),
+        batches=len(done.batches),
+        padding_share=padding_share(done.batches),
+        back_offs=done.back_offs,
+        device=str(job.device),
+        precision=precision,
+        threads=job.threads,
+    )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The arguments of :func:`extract`, checked."""
+
+    cache: "AudioCache"
+    device: "torch.device"
+    precision: str
+    second_moments: bool
+    token_budget: int | None
+    progress: Callable[[float, float], None]
+    lengths: Mapping[str, int]
+    loader: Callable[[], Encoder] | None
+    workers: int
+    threads: int
+
+
+@dataclass
+class _Done:
+    """What has been encoded so far."""
+
+    stored: int = 0
+    samples: int = 0
+    back_offs: int = 0
+    batches: list[Sequence[Piece]] = field(default_factory=list)
+
+
+def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, job: _Job) -> _Done:
+    """Encode and store what is missing."""
+    import torch
+
+    if encoder is None:
+        if job.loader is None:
+            raise ParalbenchError("give an encoder, or a loader that makes one.")
+        encoder = job.loader()
+    if job.workers > 1:
+        _check_workers(encoder, job)
+    else:
+        encoder = encoder.to(job.device, getattr(torch, _DTYPES[job.precision]))
+    space.write_description()
+    batches = _plan(space, missing, encoder, job)
+    # The plan may have excluded some, and another process may have stored some.
+    wanted = space.missing(missing, second_moments=job.second_moments)
+    collector = Collector(
+        space,
+        wanted,
+        (piece for batch in batches for piece in batch),
+        second_moments=job.second_moments,
+        metadata=_metadata(job),
+    )
+    reader = Reader(job.cache, encoder, set(wanted))
+    samples = [sum(piece.samples for piece in batch) for batch in batches]
+    total, done = sum(samples), _Done()
+    with ExitStack() as stack:
+        stack.callback(collector.flush)  # also when interrupted
+        stack.enter_context(exact_arithmetic(job.threads))
+        # What another process has stored meanwhile is skipped.
+        to_do = (
+            batch for batch in batches if any(collector.needs(piece.content) for piece in batch)
+        )
+        waveforms = stack.enter_context(closing(read_ahead(to_do, reader)))
+        results = stack.enter_context(closing(_results(waveforms, encoder, job, done)))
+        job.progress(0.0, total / SAMPLE_RATE)
+        for pieces, pooled in results:
+            collector.add(pieces, pooled)
+            done.batches.append(pieces)
+            done.samples += sum(piece.samples for piece in pieces)
+            job.progress(done.samples / SAMPLE_RATE, total / SAMPLE_RATE)
+    job.progress(total / SAMPLE_RATE, total / SAMPLE_RATE)
+    done.stored = len(collector.stored)
+    return done
+
+
+def _results(
+    batches: Iterator[Waveforms], encoder: Encoder, job: _Job, done: _Done
+) -> Generator[tuple[list[Piece], list[Pooled]], None, None]:
+    """The pieces of each batch and their statistics, in order."""
+    if job.workers > 1 and job.loader is not None:
+        yield from encode_in_processes(batches, job.loader, job.workers, job.second_moments)
+        return
+    local = BatchEncoder(encoder, job.device, job.second_moments, _limits(encoder).padded_samples)
+    for batch in batches:
+        pooled = local.encode([waveform for _, waveform in batch])
+        done.back_offs = local.back_offs
+        yield [piece for piece, _ in batch], pooled
+
+
+def _plan(space: FeatureSpace, missing: list[str], encoder: Encoder, job: _Job) -> list[Batch]:
+    limits = _limits(encoder)
+
+    def lengths(contents: Sequence[str]) -> dict[str, int]:
+        found = {
+            content: int(job.lengths[content])
+            if content in job.lengths
+            else len(job.cache.waveform(content))
+            for content in contents
+        }
+        short = [
+            content
+            for content, samples in found.items()
+            if not windows(samples, limits.window_samples, limits.min_samples)
+        ]
+        space.exclude(dict.fromkeys(short, TOO_SHORT))
+        return {content: found[content] for content in found.keys() - set(short)}
+
+    budget = BUDGETS[job.device.type] if job.token_budget is None else job.token_budget
+    return resume_or_plan(space.plans, missing, lengths, budget, limits)
+
+
+def _limits(encoder: Encoder) -> Limits:
+    return Limits(
+        encoder.batching,
+        encoder.min_samples,
+        encoder.window_samples,
+        # Not of every encoder: what it pads a shorter waveform to by itself.
+        getattr(encoder, "padded_samples", 0),
+    )
+
+
+def _metadata(job: _Job) -> dict[str, str]:
+    """How rows were computed, kept with them: what can change the last bits."""
+    import torch
+
+    return {
+        "device": device_name(job.device),
+        "torch": torch.__version__,
+        "threads": str(1 if job.workers > 1 else job.threads),
+    }
+
+
+def _check_workers(encoder: Encoder, job: _Job) -> None:
+    if job.loader is None or encoder.batching != "single" or job.device.type != "cpu":
+        raise ParalbenchError(
+            f"workers: {job.workers} processes need a loader, an encoder of batching 'single' "
+            f"(this one: {encoder.batching!r}) and the device 'cpu' (given: {job.device.type!r}). "
+            "Use workers=1; torch's own threads serve the other encoders."
+        )

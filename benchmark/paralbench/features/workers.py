@@ -1,0 +1,85 @@
+"""Batches through copies of an encoder in several processes, for encoders that run on one core.
+
+Each process is started anew (spawn), loads the encoder and works on its own; results come back in
+the order of the batches. A script that calls this needs the ``if __name__ == "__main__"`` guard.
+"""
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+
+import numpy as np
+
+from paralbench.errors import ParalbenchError
+from paralbench.features.arithmetic import exact_arithmetic
+from paralbench.features.batching import Piece
+from paralbench.features.encoding import BatchEncoder, Waveforms
+from paralbench.features.pooling import Pooled
+from paralbench.upstreams.base import Encoder
+
+_PER_TASK = 4  # batches that travel together
+_AHEAD = 3  # tasks per process that wait
+
+
+def encode_in_processes(
+    batches: Iterable[Waveforms],
+    loader: Callable[[], Encoder],
+    workers: int,
+    second_moments: bool,
+) -> Iterator[tuple[list[Piece], list[Pooled]]]:
+    """Encode and pool batches on ``workers`` processes with one thread each.
+
+    Args:
+        batches: pieces with their prepared waveforms.
+        loader: makes the encoder; it must be picklable, such as ``functools.partial`` of a
+            function of a module.
+        workers: how many processes.
+        second_moments: whether to pool these too.
+
+    Yields:
+        The pieces of each batch and their statistics, in the order of the batches.
+
+    Raises:
+        ParalbenchError: a process died.
+    """
+    remaining = iter(batches)
+    ahead: deque[tuple[list[list[Piece]], Future[list[list[Pooled]]]]] = deque()
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, _start, (loader, second_moments))
+    try:
+        while True:
+            while len(ahead) < _AHEAD * workers and (task := list(islice(remaining, _PER_TASK))):
+                pieces = [[piece for piece, _ in batch] for batch in task]
+                waveforms = [[waveform for _, waveform in batch] for batch in task]
+                ahead.append((pieces, pool.submit(_encode, waveforms)))
+            if not ahead:
+                return
+            pieces, future = ahead.popleft()
+            yield from zip(pieces, future.result(), strict=True)
+    except BrokenProcessPool as error:
+        raise ParalbenchError(
+            f"one of {workers} worker processes died, perhaps for want of memory. What was "
+            "extracted is kept; use fewer workers and run again."
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_encode_batch: Callable[[list[np.ndarray]], list[Pooled]]
+
+
+def _start(loader: Callable[[], Encoder], second_moments: bool) -> None:
+    """Load the encoder, once per process."""
+    import torch
+
+    global _encode_batch
+    cpu = torch.device("cpu")
+    _encode_batch = BatchEncoder(loader().to(cpu, torch.float32), cpu, second_moments).encode
+
+
+def _encode(batches: list[list[np.ndarray]]) -> list[list[Pooled]]:
+    with exact_arithmetic(threads=1):
+        return [_encode_batch(batch) for batch in batches]

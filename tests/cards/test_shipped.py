@@ -8,7 +8,7 @@ from paralbench.cards import CorpusCard, UpstreamCard, load_catalogue
 from paralbench.cards.catalogue import KINDS, card_files, kind_of, read_card, shipped_folder
 from paralbench.cards.crosscheck import problems
 from paralbench.cards.yaml_reading import read_yaml
-from paralbench.corpora.readers import READERS
+from paralbench.corpora.readers import READERS, check_card
 from paralbench.upstreams.registry import FAMILIES
 
 FOLDER = shipped_folder()
@@ -21,6 +21,8 @@ def test_a_card_loads_under_its_file_name(file, kind):
     card, *inline = read_card(file, kind)
     assert (card.id, kind_of(card), card.file) == (file.stem, kind, file)
     assert all(task.id.startswith(f"{card.id}-") for task in inline)
+    if isinstance(card, CorpusCard):
+        check_card(card)  # its reader's options
     if isinstance(card, CorpusCard | UpstreamCard) and card.homepage:
         assert card.homepage.startswith(("https://", "http://"))
 

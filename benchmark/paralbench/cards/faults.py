@@ -1,5 +1,6 @@
 """What is wrong with a card, in words: file, key, what was given, what is allowed."""
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,6 +15,7 @@ _ALLOWED = {
     "dict_type": "a mapping of keys to values",
     "float_type": "a number",
     "int_type": "a whole number",
+    "model_type": "a mapping of keys to values",
     "string_type": "text (put a number or a truth value in quotes)",
     "string_too_short": "text that is not empty",
     "too_short": "at least {min_length} of them",
@@ -51,6 +53,8 @@ def explain(error: ValidationError, model: type[BaseModel], where: Path | str) -
     lines: dict[tuple[Any, ...], list[str]] = {}  # by key, so that branches of a union meet
     for fault in faults:
         kind, location = fault["type"], fault["loc"]
+        if location[-1:] == ("[key]",) and kind != "extra_forbidden":
+            location = location[:-1]  # a key that is not allowed is named already
         # A list whose entries are all wrong is then also called too short.
         if kind == "too_short" and any(
             other["loc"][: len(location)] == location != other["loc"] for other in faults
@@ -64,7 +68,7 @@ def explain(error: ValidationError, model: type[BaseModel], where: Path | str) -
             leaves = [Literal[tuple(tag for leaf in leaves for tag in _tags(leaf))]]
         lines.setdefault(tuple(key), []).append(_in_words(fault, key, leaves, model))
     return "\n".join(
-        f"{where}: {': '.join(part for part in ('.'.join(map(str, key)), _merged(words)) if part)}"
+        ": ".join([str(where), *([_dotted(key)] if key else []), _merged(words)])
         for key, words in lines.items()
     )
 
@@ -90,6 +94,12 @@ def _in_words(fault: Any, key: list[Any], leaves: list[Any], model: type[BaseMod
     if not allowed:
         return f"{_short(given)} is not allowed: {fault['msg']}."
     return f"{_short(given)} is not allowed. Allowed: {allowed.format(**context)}."
+
+
+def _dotted(key: tuple[Any, ...]) -> str:
+    """A key as in ``weights.0.source``; a part that one would not see is quoted."""
+    parts = map(str, key)
+    return ".".join(part if re.fullmatch(r"\S(.*\S)?", part) else repr(part) for part in parts)
 
 
 def _merged(words: list[str]) -> str:
@@ -122,7 +132,7 @@ def _follow(model: type[BaseModel], location: tuple[Any, ...]) -> tuple[list[Any
         branch = [leaf for leaf in leaves if part in _tags(leaf) or _name(leaf) == part]
         if branch and len(leaves) > 1:
             leaves = branch
-        elif part != "[key]":
+        else:
             key.append(part)
             leaves = [inner for leaf in leaves for inner in _inside(leaf, part)]
     return key, leaves

@@ -96,7 +96,7 @@ def test_as_lines_and_as_json(make_card: Card, root: Path, cache: AudioCache):
     assert "left out     1 known-bad, such as fay_anger_70: cut off" in lines
     assert "same audio   1 groups, such as bob_anger_31, bob_neutral_31" in lines
     assert lines[-1] == "as the card says"
-    plain = json.loads(report.to_json())
+    plain = json.loads(json.dumps(report.to_json()))
     assert plain["excluded"]["known-bad"] == [["fay_anger_70", "cut off"]]
     assert plain["rates"] == {"8000": 1, "16000": 3}
     assert plain["differences"] == []

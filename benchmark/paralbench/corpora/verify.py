@@ -1,6 +1,5 @@
 """Comparing a corpus on disk with its card: counts, durations, rates, duplicates, exclusions."""
 
-import json
 import statistics
 from collections import Counter
 from dataclasses import asdict, dataclass
@@ -63,9 +62,9 @@ class Report:
         """Whether everything is as the card says."""
         return not self.differences
 
-    def to_json(self) -> str:
-        """The report as JSON."""
-        return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+    def to_json(self) -> dict[str, Any]:
+        """The report as plain data, as ``json.dumps`` takes it."""
+        return asdict(self)
 
     def __str__(self) -> str:
         """The report as lines for a terminal."""

@@ -182,3 +182,21 @@ def test_no_audio_no_folder_a_file(make_card: Card, tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(CorpusError, match="is a file"):
         load_manifest(card, tmp_path / "file")
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over(
+    lay: Lay, make_card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    import os
+
+    lay(tmp_path, "ann_anger", "closed/bob_anger")
+    scandir = os.scandir
+
+    def refuse(path):  # permissions do not hold back root, which may run the tests
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(CorpusError, match="closed cannot be read: Permission denied"):
+        load_manifest(make_card(options={"pattern": PATTERN}), tmp_path)

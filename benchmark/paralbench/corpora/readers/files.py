@@ -77,11 +77,14 @@ def audio_files(root: Path, suffixes: tuple[str, ...] = AUDIO_SUFFIXES) -> Audio
     """List the audio under a folder, links followed.
 
     Hidden files and folders, and the ``._`` and ``__MACOSX`` litter of archives, are passed over.
+
+    Raises:
+        CorpusError: a folder cannot be read.
     """
     order = {suffix.lower(): rank for rank, suffix in enumerate(suffixes)}
     found: dict[str, list[str]] = {}
     seen: set[str] = set()
-    for folder, below, files in os.walk(root, followlinks=True):
+    for folder, below, files in os.walk(root, onerror=_refuse, followlinks=True):
         real = os.path.realpath(folder)
         if real in seen:  # a link that leads back
             below[:] = []
@@ -96,6 +99,10 @@ def audio_files(root: Path, suffixes: tuple[str, ...] = AUDIO_SUFFIXES) -> Audio
     for copies in found.values():
         copies.sort(key=lambda path: (order[os.path.splitext(path)[1].lower()], path))
     return AudioFiles({name: tuple(copies) for name, copies in found.items()}, suffixes)
+
+
+def _refuse(error: OSError) -> None:
+    raise CorpusError(f"{error.filename} cannot be read: {error.strerror}.")
 
 
 def without_suffix(path: str, suffixes: tuple[str, ...] = AUDIO_SUFFIXES) -> str:

@@ -7,6 +7,7 @@ run: no ``auto_map``, no adapter, no pickle that holds more than tensors.
 
 import json
 import pickle
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
@@ -23,6 +24,9 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 INDICES = tuple(f"{name}.index.json" for name in WEIGHTS)
 
 _MOST_JSON_BYTES = 64 << 20
+_CHOOSES_CODE = re.compile(
+    "_.*|attn_implementation|auto_map|dtype|model_type|quantization_config|torch_dtype"
+).fullmatch
 _OLD_NAMES = {  # how weight normalisation was saved before torch's parametrisations
     ".weight_g": ".parametrizations.weight.original0",
     ".weight_v": ".parametrizations.weight.original1",
@@ -51,13 +55,16 @@ def read_config(folder: Path, models: Iterable[str], family: str) -> dict[str, A
 def build_config(kind: Callable[..., Any], config: Mapping[str, Any], where: Path) -> Any:
     """A transformers configuration object from plain data.
 
+    Keys that choose code or precision are left out: an ``attn_implementation`` may name a kernel
+    of a hub, which transformers would download and run.
+
     Raises:
         WeightsError: transformers refuses a value; the message names it.
     """
     from huggingface_hub.errors import StrictDataclassError
 
     try:
-        return kind(**{key: value for key, value in config.items() if key != "model_type"})
+        return kind(**{key: config[key] for key in config if not _CHOOSES_CODE(key)})
     except (StrictDataclassError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(f"{where}: not a valid {kind.__name__}: {reason}") from None
@@ -199,7 +206,7 @@ def base_name(name: str, prefix: str) -> str:
 
 
 def build(
-    kind: Callable[[Any], Model],
+    kind: type[Model],
     config: Any,
     tensors: "Mapping[str, torch.Tensor]",
     *,
@@ -220,8 +227,13 @@ def build(
     """
     import torch
 
-    with torch.device("meta"):  # neither memory nor time for weights that are replaced at once
-        model = kind(config)
+    try:
+        with torch.device("meta"):  # no memory and no time for weights that are replaced at once
+            model = kind(config)
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{where / CONFIG}: no {kind.__name__} can be built from it ({_short(error)})."
+        ) from None
     wanted = model.state_dict()
     faults = [
         _listed("missing", (name for name in wanted if name not in tensors), optional),

@@ -141,7 +141,13 @@ class Wav2Vec2LikeEncoder:
                 samples = torch.arange(longest, device=batch.device)
                 ends = torch.tensor(valid, device=batch.device)
                 mask = (samples < ends[:, None]).long()
-            output = self.model(batch, attention_mask=mask, output_hidden_states=True)
+            output = self.model(
+                batch,
+                attention_mask=mask,
+                output_hidden_states=True,
+                output_attentions=False,
+                return_dict=True,
+            )
         layers = [*output.hidden_states[:-1], output.last_hidden_state]
         return HiddenStates(layers, frames)
 
@@ -176,6 +182,11 @@ def load(card: UpstreamCard, folder: Path | None = None) -> Wav2Vec2LikeEncoder:
     settings = {**data, "apply_spec_augment": False, "add_adapter": False}
     kind = getattr(transformers, architecture.config)
     config = checkpoints.build_config(kind, settings, folder / checkpoints.CONFIG)
+    if min(*config.conv_kernel, *config.conv_stride, config.num_hidden_layers) < 1:
+        raise WeightsError(
+            f"{folder / checkpoints.CONFIG}: conv_kernel, conv_stride and num_hidden_layers must "
+            "be at least 1."
+        )
 
     def rename(name: str) -> str | None:
         name = checkpoints.base_name(name, architecture.prefix)

@@ -77,7 +77,12 @@ class WhisperEncoder:
         longest = int(lengths.max())
         with torch.inference_mode():
             mel = self.log_mel(waveforms[:, :longest])
-            output = self.model(mel.to(self.model.dtype), output_hidden_states=True)
+            output = self.model(
+                mel.to(self.model.dtype),
+                output_hidden_states=True,
+                output_attentions=False,
+                return_dict=True,
+            )
         kept = max(1, -(-longest // FRAME))
         layers = [*output.hidden_states[:-1], output.last_hidden_state]
         return HiddenStates([layer[:, :kept] for layer in layers], frames.clamp(min=1))

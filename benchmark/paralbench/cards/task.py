@@ -123,13 +123,15 @@ class Domain(Part):
     """One side of a transfer pair: corpora, a filter of their rows, and the label map.
 
     ``map`` sends the corpus's class names to the harmonised ones; a class that is not named is
-    left out and counted. Without a map, names are taken as they are.
+    left out and counted. Without a map, names are taken as they are. ``fixed`` gives the
+    hyper-parameters of probes trained on this domain, where nothing can be selected on it.
     """
 
     corpora: Annotated[tuple[Id, ...], Field(min_length=1), EachOnce]
     label: Text | None = None
     where: Where = Field(default_factory=dict)
     map: dict[str, str] = Field(default_factory=dict)
+    fixed: Fixed | None = None
 
 
 class HarmonisedCard(_Target):

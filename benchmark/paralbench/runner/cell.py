@@ -157,7 +157,7 @@ def _train(
     cell: Cell, recipe: Recipe, problem: Problem, context: Context
 ) -> list[list[ProbeResult]]:
     """For each fold, the results of its probes (one, or one per layer)."""
-    from paralbench.probes import train
+    from paralbench.probes import floors, normalise, train
 
     request, frame = context.request, problem.frame
     target = problem.target()

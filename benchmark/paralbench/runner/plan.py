@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from paralbench.cards import Catalogue
 from paralbench.errors import CorpusNotFoundError, ParalbenchError
 from paralbench.runner.request import Request
+from paralbench.transfer.pairs import ordered_pairs
 
 FLOOR_RECIPES = ("majority", "duration")
 NO_UPSTREAM = "none"
@@ -84,11 +85,9 @@ def make_plan(catalogue: Catalogue, request: Request, find: Callable[[str], obje
             for name, domain in card.domains.items()
             if not any([absent.reason(corpus, f"{id} on {name}") for corpus in domain.corpora])
         ]
-        pairs = card.pairs or tuple((a, b) for a in here for b in here if a != b)
-        for train, test in pairs:
-            if train in here and test in here:
-                needs = (*card.domains[train].corpora, *card.domains[test].corpora)
-                places.append(("pair", id, train, test, tuple(dict.fromkeys(needs))))
+        for train, test in ordered_pairs(card, here):
+            needs = (*card.domains[train].corpora, *card.domains[test].corpora)
+            places.append(("pair", id, train, test, tuple(dict.fromkeys(needs))))
     if not places:
         why = "\n".join(absent.lines) or "no task and no transfer setting was asked for."
         raise ParalbenchError(f"nothing to run:\n{why}")

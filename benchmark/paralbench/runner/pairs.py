@@ -1,0 +1,44 @@
+"""The problem of a transfer pair."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from paralbench.cards import HarmonisedCard
+from paralbench.runner.data import AUDIT_COLUMNS, CorpusData
+from paralbench.runner.problem import Problem
+from paralbench.transfer.harmonise import Harmonised, harmonise
+from paralbench.transfer.pairs import make_pair
+
+
+def pair(card: HarmonisedCard, train: str, test: str, data: Mapping[str, CorpusData]) -> Problem:
+    """Train on one domain, test on another.
+
+    Raises:
+        SplitError: a corpus lacks the label, or the sides share fewer than two classes.
+    """
+    sides = {name: _side(card, name, data) for name in (train, test)}
+    found = make_pair(card, f"{train} -> {test}", sides[train], sides[test])
+    tested = [data[id].card for id in card.domains[test].corpora]
+    dropped = found.left_out.assign(kept=False)[AUDIT_COLUMNS]
+    own = card.domains[train].fixed
+    fixed = own or card.fixed
+    return Problem(
+        card=card,
+        frame=found.frame,
+        classes=found.classes,
+        folds=[found.fold],
+        split="pair",
+        unit=tested[0].resample,
+        speakers_known=all(one.speakers == "known" for one in tested),
+        leaks=(),
+        selection="development" if fixed is None else "fixed",
+        fixed=fixed,
+        audit=pd.concat([*(one.audit for one in data.values()), dropped], ignore_index=True),
+        content=[card.content(), *(one.card.content() for one in data.values())],
+    )
+
+
+def _side(card: HarmonisedCard, name: str, data: Mapping[str, CorpusData]) -> Harmonised:
+    frames = {id: data[id].frame for id in card.domains[name].corpora}
+    return harmonise(card, name, frames)

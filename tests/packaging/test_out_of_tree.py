@@ -68,26 +68,28 @@ assert not loaded & set(sys.modules), loaded & set(sys.modules)
     )
 
 
-def test_its_family_and_reader_do_the_work(run_beside, voices):
-    printed = run_beside(
+def test_its_family_and_reader_are_benchmarked(run_beside, voices):
+    """Level tells loud from soft, whoever speaks: one call from its cards to a score."""
+    run_beside(
         """
 import sys
-from pathlib import Path
-from paralbench.cards import load_catalogue
-from paralbench.corpora.load import load_manifest
-from paralbench.upstreams.loading import load_encoder
-import torch
+from paralbench import evaluate
 
-catalogue = load_catalogue()
-manifest = load_manifest(catalogue.corpora.get("example-voices"), Path(sys.argv[1]))
-print(len(manifest), *sorted(set(manifest.frame["voice"])))
-encoder = load_encoder(catalogue.upstreams.get("example-level"))
-states = encoder.forward(torch.ones(2, 800), torch.tensor([800, 400]))
-print(tuple(states.layers[0].shape), states.lengths.tolist(), states.layers[0][0, 0].tolist())
+results = evaluate(
+    "example-level",
+    "example-voices-voice",
+    roots={"example-voices": sys.argv[1]},
+    recipes=["paralbench", "majority"],
+    seeds=1,
+)
+assert results.failures.empty, results.failures
+board = results.leaderboard.set_index("upstream")["value"]
+assert board["example-level"] > 0.9, board
+assert board["(majority)"] == 0.5, board
+assert results.scores["n_utterances"].max() == 24
 """,
         str(voices),
-    ).stdout
-    assert printed.splitlines() == ["24 loud soft", "(2, 2, 2) [2, 1] [1.0, 0.0]"]
+    )
 
 
 @pytest.mark.parametrize(

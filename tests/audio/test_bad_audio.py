@@ -89,6 +89,12 @@ def test_an_intact_segment_of_a_truncated_wav_is_kept(tmp_path, row, voice, writ
     _assert_excluded(row("a.wav", 1.5, 3.0), "unreadable", "bytes that its header says")
 
 
+@pytest.mark.parametrize("rate", [1, 100, 2_000_000])
+def test_a_sampling_rate_that_cannot_be(tmp_path, row, voice, write, rate):
+    write(tmp_path / "a.wav", voice(), rate)
+    _assert_excluded(row("a.wav"), "unreadable", f"sampling rate of {rate} Hz")
+
+
 def test_damaged_in_the_middle(tmp_path, row, voice, write):
     path = write(tmp_path / "a.flac", voice(seconds=4.0))
     content = bytearray(path.read_bytes())
@@ -263,3 +269,27 @@ def test_a_single_sample(tmp_path, row, write):
     assert found["reason"] == "silent"  # one sample is a constant
     write(tmp_path / "b.wav", np.array([0.5, -0.5]), 96000)
     assert row("b.wav")["reason"] == "empty"  # nothing is left at 16 kHz
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "a.sph", "a.m4a", "a.aac"])
+def test_damage_of_any_kind_is_a_reason_never_a_crash(
+    tmp_path, voice, write, write_with_ffmpeg, name
+):
+    path = tmp_path / name
+    if name in ("a.m4a", "a.aac"):
+        write_with_ffmpeg(path, voice(seconds=0.5), container="adts" if name == "a.aac" else None)
+    else:
+        write(path, voice(seconds=0.5), **({"format": "NIST"} if name == "a.sph" else {}))
+    content = path.read_bytes()
+    rng = np.random.default_rng(0)
+    reasons = set()
+    for _ in range(60):
+        damaged = bytearray(content[: rng.integers(1, 2 * len(content))])
+        for place in rng.integers(0, len(damaged), 8) % rng.choice([60, 300, len(damaged)]):
+            damaged[place % len(damaged)] = rng.choice([0, 127, 128, 255])
+        path.write_bytes(damaged)
+        try:
+            assert np.isfinite(decode(path).samples).all()
+        except UnusableAudioError as error:
+            reasons.add(error.reason)
+    assert "unreadable" in reasons

@@ -18,6 +18,9 @@ SAMPLE_RATE = 16_000
 # Raise this when a change gives other samples for the same file: kept audio is then decoded anew.
 VERSION = 1
 
+# Outside of these the header is damaged: speech has no use for less, sound cards do not do more.
+_LOWEST_RATE, _HIGHEST_RATE = 1000, 1_000_000
+
 
 @dataclass(frozen=True)
 class Waveform:
@@ -67,6 +70,7 @@ def decode(
     with closing(open_source(path)) as source:
         name = _decoder_name(source)
         try:
+            _check_rate(path, source)
             first, last, clamped = _frame_range(path, source, start, end)
             _check_length(path, source, first, last)
             samples, meter = _collect(path, source, first, last)
@@ -116,6 +120,13 @@ def _decoder_name(source: AudioSource) -> str:
 def _compose(library: str, resampled: bool) -> str:
     soxr_part = f" soxr-{soxr.__version__}" if resampled else ""
     return f"{VERSION} {library}{soxr_part}"
+
+
+def _check_rate(path: Path, source: AudioSource) -> None:
+    if not _LOWEST_RATE <= source.rate <= _HIGHEST_RATE:
+        raise UnusableAudioError(
+            path, "unreadable", f"its header claims a sampling rate of {source.rate} Hz"
+        )
 
 
 def _frame_range(

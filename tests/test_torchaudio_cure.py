@@ -156,7 +156,7 @@ assert spectrogram.shape == (1, 40, 81)
 low = torchaudio.functional.lowpass_biquad(tone, 16000, 100.0)
 assert low[0, 8000:].abs().max() < 0.02
 
-from transformers import AutoFeatureExtractor, Wav2Vec2Config, Wav2Vec2Model, WhisperModel
+from transformers import Wav2Vec2Config, Wav2Vec2Model
 config = Wav2Vec2Config(hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
     intermediate_size=16, conv_dim=(8,) * 7, num_conv_pos_embeddings=16,
     num_conv_pos_embedding_groups=2)

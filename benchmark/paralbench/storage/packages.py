@@ -12,6 +12,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,21 +67,28 @@ def open_member(archive: Path, member: str) -> Iterator[IO[bytes]]:
     Raises:
         FetchError: the archive is damaged or has no such file.
     """
-    missing = f"{archive}: holds no file {member!r}."
     try:
         if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as zipped, zipped.open(member) as file:
+            with zipfile.ZipFile(archive) as zipped, zipped.open(_known(zipped, member)) as file:
                 yield file
         else:
             with tarfile.open(archive) as tarred:
-                file = tarred.extractfile(member)
+                file = tarred.extractfile(member) if member in tarred.getnames() else None
                 if file is None:
-                    raise FetchError(missing)
+                    raise _no_such(archive, member)
                 yield file
-    except KeyError:
-        raise FetchError(missing) from None
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, tarfile.TarError, EOFError) as error:
         raise FetchError(f"{archive}: a damaged archive ({error}); delete it and retry.") from None
+
+
+def _known(zipped: zipfile.ZipFile, member: str) -> str:
+    if member not in zipped.namelist():
+        raise _no_such(zipped.filename, member)
+    return member
+
+
+def _no_such(archive: Path | str | None, member: str) -> FetchError:
+    return FetchError(f"{archive}: holds no file {member!r}.")
 
 
 def sha256_of(path: Path) -> str:

@@ -24,8 +24,9 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 INDICES = tuple(f"{name}.index.json" for name in WEIGHTS)
 
 _MOST_JSON_BYTES = 64 << 20
-_CHOOSES_CODE = re.compile(
-    "_.*|attn_implementation|auto_map|dtype|model_type|quantization_config|torch_dtype"
+_LEFT_OUT = re.compile(
+    "_.*|attn_implementation|auto_map|dtype|model_type|output_attentions|output_hidden_states"
+    "|quantization_config|return_dict|torch_dtype"
 ).fullmatch
 _OLD_NAMES = {  # how weight normalisation was saved before torch's parametrisations
     ".weight_g": ".parametrizations.weight.original0",
@@ -55,8 +56,8 @@ def read_config(folder: Path, models: Iterable[str], family: str) -> dict[str, A
 def build_config(kind: Callable[..., Any], config: Mapping[str, Any], where: Path) -> Any:
     """A transformers configuration object from plain data.
 
-    Keys that choose code or precision are left out: an ``attn_implementation`` may name a kernel
-    of a hub, which transformers would download and run.
+    Keys that choose code, precision or the form of the output are left out: an
+    ``attn_implementation``, for one, may name a hub's kernel that transformers would run.
 
     Raises:
         WeightsError: transformers refuses a value; the message names it.
@@ -64,7 +65,7 @@ def build_config(kind: Callable[..., Any], config: Mapping[str, Any], where: Pat
     from huggingface_hub.errors import StrictDataclassError
 
     try:
-        return kind(**{key: config[key] for key in config if not _CHOOSES_CODE(key)})
+        return kind(**{key: config[key] for key in config if not _LEFT_OUT(key)})
     except (StrictDataclassError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(f"{where}: not a valid {kind.__name__}: {reason}") from None

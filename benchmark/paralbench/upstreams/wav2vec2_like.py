@@ -65,6 +65,7 @@ HEADS = (
     "label_embs_concat",
     "label_embeddings_concat",
     "speaker_proj.",
+    "layer_norm_for_extract.",
     # fine-tuning: CTC, classification, x-vectors, and the adapter between encoder and head
     "lm_head.",
     "projector.",

@@ -53,6 +53,11 @@ def test_a_space_is_named_by_its_description_and_carries_it(store, space, descri
     assert json.loads((space.folder / "description.json").read_text()) == description
 
 
+def test_an_empty_space_has_no_shape_to_answer_with(space):
+    with pytest.raises(StoreError, match="layers and dimensions are unknown"):
+        space.mean([])
+
+
 def test_another_description_is_another_space(store, space, description):
     space.append([A], *rows(1))
     for change in ({"variant": "unpadded"}, {"version": 2}, {"weights": "1" * 64}):

@@ -17,7 +17,7 @@ from paralbench.features.plans import resume_or_plan
 from paralbench.features.pooling import Pooled
 from paralbench.features.store import FeatureSpace, FeatureStore
 from paralbench.features.windows import windows
-from paralbench.features.workers import encode_in_processes
+from paralbench.features.workers import Trial, encode_in_processes
 from paralbench.upstreams.base import SAMPLE_RATE, Encoder
 
 if TYPE_CHECKING:
@@ -103,10 +103,11 @@ def extract(
             all, of what is encoded now.
         lengths: samples of contents, where known; others are read from the cache.
         loader: makes the encoder; picklable if ``workers`` is above 1.
-        workers: processes, for encoders of batching "single" on the CPU. Pays where an utterance
-            takes long and the encoder uses one core.
-        threads: of torch on the CPU; by default torch's own number. Equal to the bit needs equal
-            threads.
+        workers: processes, for encoders of batching "single" in fp32 on the CPU. They are started
+            once it has shown that the work is long enough to pay for it, and use one thread each;
+            the features are the same, to the bit, for every number above 1.
+        threads: of torch on the CPU; by default torch's own number, with several workers 1.
+            Equal to the bit needs equal threads.
 
     Raises:
         StoreError: the store or cache cannot be read or written, or the precision is unknown.
@@ -126,7 +127,8 @@ def extract(
         lengths=lengths or {},
         loader=loader,
         workers=workers,
-        threads=threads or torch.get_num_threads(),
+        # As each process has: then it does not show in the features which of them made one.
+        threads=1 if workers > 1 else threads or torch.get_num_threads(),
     )
     space = store.space(space_description(description, precision=precision))
     asked = list(dict.fromkeys(contents))
@@ -187,8 +189,7 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
         encoder = job.loader()
     if job.workers > 1:
         _check_workers(encoder, job)
-    else:
-        encoder = encoder.to(job.device, getattr(torch, _DTYPES[job.precision]))
+    encoder = encoder.to(job.device, getattr(torch, _DTYPES[job.precision]))
     space.write_description()
     batches = _plan(space, missing, encoder, job)
     # The plan may have excluded some, and another process may have stored some.
@@ -211,7 +212,7 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
             batch for batch in batches if any(collector.needs(piece.content) for piece in batch)
         )
         waveforms = stack.enter_context(closing(read_ahead(to_do, reader)))
-        results = stack.enter_context(closing(_results(waveforms, encoder, job, done)))
+        results = stack.enter_context(closing(_results(waveforms, encoder, job, done, total)))
         job.progress(0.0, total / SAMPLE_RATE)
         for pieces, pooled in results:
             collector.add(pieces, pooled)
@@ -224,17 +225,20 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
 
 
 def _results(
-    batches: Iterator[Waveforms], encoder: Encoder, job: _Job, done: _Done
+    batches: Iterator[Waveforms], encoder: Encoder, job: _Job, done: _Done, total: int
 ) -> Generator[tuple[list[Piece], list[Pooled]], None, None]:
-    """The pieces of each batch and their statistics, in order."""
-    if job.workers > 1 and job.loader is not None:
-        yield from encode_in_processes(batches, job.loader, job.workers, job.second_moments)
-        return
+    """The pieces of each batch and their statistics, in order; ``total`` samples in all."""
     local = BatchEncoder(encoder, job.device, job.second_moments, _limits(encoder).padded_samples)
+    trial = Trial()
     for batch in batches:
+        begun = time.perf_counter()
         pooled = local.encode([waveform for _, waveform in batch])
+        trial.add(sum(piece.samples for piece, _ in batch), time.perf_counter() - begun)
         done.back_offs = local.back_offs
         yield [piece for piece, _ in batch], pooled
+        if job.workers > 1 and job.loader and trial.worth_processes(total - done.samples):
+            yield from encode_in_processes(batches, job.loader, job.workers, job.second_moments)
+            return
 
 
 def _plan(space: FeatureSpace, missing: list[str], encoder: Encoder, job: _Job) -> list[Batch]:
@@ -276,14 +280,16 @@ def _metadata(job: _Job) -> dict[str, str]:
     return {
         "device": device_name(job.device),
         "torch": torch.__version__,
-        "threads": str(1 if job.workers > 1 else job.threads),
+        "threads": str(job.threads),
     }
 
 
 def _check_workers(encoder: Encoder, job: _Job) -> None:
-    if job.loader is None or encoder.batching != "single" or job.device.type != "cpu":
+    alone = encoder.batching == "single" and job.precision == "fp32"
+    if job.loader is None or not alone or job.device.type != "cpu":
         raise ParalbenchError(
             f"workers: {job.workers} processes need a loader, an encoder of batching 'single' "
-            f"(this one: {encoder.batching!r}) and the device 'cpu' (given: {job.device.type!r}). "
-            "Use workers=1; torch's own threads serve the other encoders."
+            f"(this one: {encoder.batching!r}), the device 'cpu' (given: {job.device.type!r}) and "
+            f"fp32 (given: {job.precision}). Use workers=1; torch's own threads serve the other "
+            "encoders."
         )

@@ -186,8 +186,10 @@ class FeatureSpace:
     def _rows(self, part: KeyedStore, contents: Sequence[str], name: str) -> np.ndarray:
         if len(part) == 0 or part.missing(contents):
             part.refresh()
+        if not contents and len(part) == 0:
+            raise StoreError(f"{part.folder}: empty, so that layers and dimensions are unknown.")
         lacking = part.missing(contents)
-        if lacking or len(part) == 0:
+        if lacking:
             reasons = self.excluded(lacking)
             why = "; ".join(f"{content[:12]}: {reason}" for content, reason in reasons.items())
             raise StoreError(

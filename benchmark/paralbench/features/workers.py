@@ -20,8 +20,34 @@ from paralbench.features.encoding import BatchEncoder, Waveforms
 from paralbench.features.pooling import Pooled
 from paralbench.upstreams.base import Encoder
 
+# Starting a process takes about 5 s where it imports librosa or torch, more on a busy machine.
+WORTH_SECONDS = 40.0
+_TRIAL_SECONDS = 2.0
+
 _PER_TASK = 4  # batches that travel together
 _AHEAD = 3  # tasks per process that wait
+
+
+class Trial:
+    """Tells from the first batches whether the rest is worth several processes.
+
+    The first batch is not counted: it pays for what is imported and compiled on first use.
+    """
+
+    def __init__(self):
+        self._batches, self._samples, self._seconds = 0, 0, 0.0
+
+    def add(self, samples: int, seconds: float) -> None:
+        """Take in a batch that was encoded here."""
+        if self._batches:
+            self._samples, self._seconds = self._samples + samples, self._seconds + seconds
+        self._batches += 1
+
+    def worth_processes(self, remaining: int) -> bool:
+        """Whether so many samples are expected to take longer than :data:`WORTH_SECONDS` here."""
+        if self._batches < 2 or self._seconds < _TRIAL_SECONDS:
+            return False
+        return remaining * self._seconds / self._samples > WORTH_SECONDS
 
 
 def encode_in_processes(

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from paralbench.cards import Catalogue
+from paralbench.cards import Catalogue, load_catalogue
 from paralbench.cards.crosscheck import problems
 from paralbench.cli.options import CardsOption, JsonOption, catalogue
 from paralbench.errors import ParalbenchError, UnknownNameError
@@ -54,13 +54,20 @@ def show(
 
 def validate(cards: CardsOption = None) -> None:
     """Read every card and check that what they name exists."""
-    from paralbench.corpora.readers import READERS
+    from paralbench.corpora.readers import READERS, check_card
     from paralbench.upstreams.registry import FAMILIES
 
-    shelves = catalogue(cards)
-    found = problems(shelves, families=FAMILIES.names(), readers=READERS.names())
+    found: list[str] = []
+    shelves = load_catalogue(cards or (), faults=found)
+    found += problems(shelves, families=FAMILIES.names(), readers=READERS.names())
+    for card in shelves.corpora:
+        if card.reader.name in READERS:
+            try:
+                check_card(card)
+            except ParalbenchError as error:
+                found.append(str(error))
     if found:
-        raise ParalbenchError("\n".join(found))
+        raise ParalbenchError("\n".join(dict.fromkeys(found)))
     counts = [
         f"{len(shelves.upstreams)} upstreams",
         f"{len(shelves.corpora)} corpora",

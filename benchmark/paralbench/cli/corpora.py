@@ -1,6 +1,8 @@
 """``corpora fetch | verify | path``."""
 
 import json
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +33,8 @@ def fetch(
 
     shelf = catalogue(cards).corpora
     for card in [shelf.get(id) for id in ids]:
-        print(f"{card.id}: {fetch_corpus(card)}")
+        tell = partial(print, file=sys.stderr, flush=True)
+        print(f"{card.id}: {fetch_corpus(card, progress=tell)}")
 
 
 def verify(

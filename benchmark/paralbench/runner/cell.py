@@ -17,6 +17,7 @@ from paralbench.errors import ParalbenchError, ProbeError
 from paralbench.metrics import METRICS
 from paralbench.probes.recipes import Recipe, get_recipe
 from paralbench.probes.result import ProbeResult
+from paralbench.runner.device import one_thread
 from paralbench.runner.keys import cards_digest, cell_name, digest, rows_digest
 from paralbench.runner.plan import NO_UPSTREAM, Cell
 from paralbench.runner.problem import Problem
@@ -174,22 +175,23 @@ def _train(
             features = normalise.by_speaker(features, problem.units(), problem.frame["target"])
     settings = train.Settings(device=request.device)
     results = []
-    for index, fold in enumerate(problem.folds):
-        draw = None if problem.fixed is not None else _drawer(problem, index, recipe, request)
-        results.append(
-            train.train_probes(
-                recipe,
-                features,
-                target,
-                fold.train,
-                fold.test,
-                metric=metric,
-                draw=draw,
-                fixed=problem.fixed,
-                seeds=tuple(seeds),
-                settings=settings,
+    with one_thread():
+        for index, fold in enumerate(problem.folds):
+            draw = None if problem.fixed is not None else _drawer(problem, index, recipe, request)
+            results.append(
+                train.train_probes(
+                    recipe,
+                    features,
+                    target,
+                    fold.train,
+                    fold.test,
+                    metric=metric,
+                    draw=draw,
+                    fixed=problem.fixed,
+                    seeds=tuple(seeds),
+                    settings=settings,
+                )
             )
-        )
     return results
 
 

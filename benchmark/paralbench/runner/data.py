@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from paralbench.audio.cache import AudioCache, Segment
+from paralbench.audio.cache import AudioCache
+from paralbench.audio.segments import segments_of
 from paralbench.cards import Catalogue, CorpusCard
 from paralbench.cards.task import Sample
 from paralbench.corpora.load import load_manifest
@@ -102,14 +103,9 @@ class Corpora:
         card = self.catalogue.corpora.get(corpus)
         self.progress(f"{corpus}: reading labels and audio")
         manifest = self.manifest(corpus)
-        segments = [
-            Segment(row.utterance, row.path, _seconds(row.start), _seconds(row.end))
-            for row in manifest.frame.itertuples()
-        ]
-        audio = self.cache.prepare(manifest.root, segments)
-        audit = _audit(corpus, manifest, audio, card)
-        bad = {one.utterance for one in card.known_bad}
-        usable = audio["reason"].isna() & ~audio["utterance"].isin(bad)
+        audio = self.cache.prepare(manifest.root, segments_of(manifest.frame))
+        audit = _audit(corpus, manifest, audio)
+        usable = audio["reason"].isna()
         frame = manifest.frame.assign(
             corpus=corpus,
             content=audio["content"].to_numpy(),
@@ -124,19 +120,9 @@ def _cut(manifest: Manifest, clips: int, by: list[str], seed: int) -> Manifest:
     return replace(manifest, frame=frame)
 
 
-def _seconds(value: float) -> float | None:
-    return None if pd.isna(value) else float(value)
-
-
-def _audit(corpus: str, manifest: Manifest, audio: pd.DataFrame, card: CorpusCard) -> pd.DataFrame:
+def _audit(corpus: str, manifest: Manifest, audio: pd.DataFrame) -> pd.DataFrame:
     rows = [
         (corpus, one.utterance, False, one.reason, one.detail or None) for one in manifest.excluded
-    ]
-    known = set(manifest.frame["utterance"])
-    rows += [
-        (corpus, one.utterance, False, "known-bad", one.reason)
-        for one in card.known_bad
-        if one.utterance in known
     ]
     for found in audio.itertuples():
         if isinstance(found.reason, str):

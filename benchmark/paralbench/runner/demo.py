@@ -20,7 +20,7 @@ def fetch_for(catalogue: Catalogue, request: Request, progress: Progress) -> Non
                 continue  # the plan says that it is skipped, and how to get it
         progress.line(f"{id}: fetching")
         try:
-            fetch(card)
+            fetch(card, progress=progress.line)
         except (FetchError, CorpusError) as error:
             progress.line(f"{id}: could not be fetched: {error}")
 

@@ -1,5 +1,8 @@
 """Choosing device, precision and threads."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from paralbench.errors import ParalbenchError
 
 
@@ -29,3 +32,20 @@ def choose_device(asked: str) -> str:
 def choose_precision(asked: str) -> str:
     """The precision for ``auto``: fp32, because reduced precision is another feature."""
     return "fp32" if asked == "auto" else asked
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch's operators on one CPU thread, for probes.
+
+    Their products are small, and threads that wait for each other cost several times what they
+    save; and scores then do not depend on how many cores a machine has.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

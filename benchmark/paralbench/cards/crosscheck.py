@@ -144,6 +144,7 @@ def _suite(card: SuiteCard, catalogue: Catalogue) -> Found:
     yield from _known("upstreams", "upstream", card.upstreams, catalogue.upstreams.ids())
     yield from _known("tasks", "task", card.tasks, catalogue.tasks.ids())
     yield from _known("transfer", "harmonised map", card.transfer, catalogue.harmonised.ids())
+    yield from _known("corpora", "corpus", card.corpora, catalogue.corpora.ids())
     yield from _known("sample", "corpus", card.sample, catalogue.corpora.ids())
     used = _used(card, catalogue)
     for name, sample in card.sample.items():

@@ -171,7 +171,7 @@ class SuiteCard(Card):
     """A named set of upstreams, tasks and transfer settings that are run together.
 
     ``sample`` takes a part of a corpus (by its id), drawn with ``seed``; every upstream sees the
-    same utterances.
+    same utterances. ``corpora`` restricts the transfer settings to those between these corpora.
     """
 
     kind: Literal["suite"] = "suite"
@@ -184,6 +184,7 @@ class SuiteCard(Card):
         "duration",
     )
     normalisations: Annotated[tuple[Normalisation, ...], Field(min_length=1), EachOnce] = ("none",)
+    corpora: Annotated[tuple[Id, ...], EachOnce] = ()
     sample: dict[Id, Sample] = Field(default_factory=dict)
     seed: int = 0
 

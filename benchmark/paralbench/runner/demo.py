@@ -4,6 +4,7 @@ from paralbench.cards import Catalogue
 from paralbench.corpora.fetch import fetch
 from paralbench.corpora.locate import locate
 from paralbench.errors import CorpusError, CorpusNotFoundError, FetchError
+from paralbench.runner.plan import domains_of
 from paralbench.runner.progress import Progress
 from paralbench.runner.request import Request
 
@@ -29,6 +30,6 @@ def corpora_of(catalogue: Catalogue, request: Request) -> list[str]:
     """The corpora that a request's tasks and transfer settings name, each once."""
     ids = [catalogue.tasks.get(task).corpus for task in request.tasks]
     for label in request.transfer:
-        card = catalogue.harmonised.get(label)
-        ids += [corpus for domain in card.domains.values() for corpus in domain.corpora]
+        domains = domains_of(catalogue.harmonised.get(label), request)
+        ids += [corpus for domain in domains.values() for corpus in domain.corpora]
     return list(dict.fromkeys(ids))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from paralbench.cards import Catalogue
+from paralbench.cards import Catalogue, Domain, HarmonisedCard
 from paralbench.errors import CorpusNotFoundError, ParalbenchError
 from paralbench.runner.request import Request
 from paralbench.transfer.pairs import ordered_pairs
@@ -80,9 +80,10 @@ def make_plan(catalogue: Catalogue, request: Request, find: Callable[[str], obje
             places.append(("within", id, task.corpus, task.corpus, (task.corpus,)))
     for id in request.transfer:
         card = catalogue.harmonised.get(id)
+        wanted = domains_of(card, request)
         here = [
             name
-            for name, domain in card.domains.items()
+            for name, domain in wanted.items()
             if not any([absent.reason(corpus, f"{id} on {name}") for corpus in domain.corpora])
         ]
         for train, test in ordered_pairs(card, here):
@@ -92,6 +93,16 @@ def make_plan(catalogue: Catalogue, request: Request, find: Callable[[str], obje
         why = "\n".join(absent.lines) or "no task and no transfer setting was asked for."
         raise ParalbenchError(f"nothing to run:\n{why}")
     return Plan(tuple(_cells(request, places, catalogue)), tuple(absent.lines))
+
+
+def domains_of(card: HarmonisedCard, request: Request) -> dict[str, Domain]:
+    """The domains of a label map that a request asks for."""
+    asked = set(request.corpora)
+    return {
+        name: domain
+        for name, domain in card.domains.items()
+        if not asked or asked.issuperset(domain.corpora)
+    }
 
 
 def _cells(
@@ -137,7 +148,9 @@ class _Absent:
 
     @property
     def lines(self) -> list[str]:
-        return [
-            f"{corpus} is skipped ({', '.join(wanted)}): {self._reasons[corpus]}"
-            for corpus, wanted in self._wanted.items()
-        ]
+        lines = []
+        for corpus, wanted in self._wanted.items():
+            # What is missing in one line, how to get it in the next.
+            what, _, how = (self._reasons[corpus] or "").partition(". ")
+            lines.append(f"{corpus} ({', '.join(wanted)}): {what}.\n  {how}".rstrip())
+        return lines

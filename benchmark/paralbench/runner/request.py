@@ -19,6 +19,7 @@ class Request:
     Attributes:
         upstreams, tasks, transfer, recipes, normalisations: card ids and names.
         suite: the suite's id, for the tables.
+        corpora: transfer is restricted to settings between these corpora; empty: all.
         roots: corpus id to folder.
         weights: upstream id to a folder with its checkpoint.
         samples: corpus id to the part of it that is used.
@@ -35,6 +36,7 @@ class Request:
     recipes: tuple[str, ...] = ("paralbench", "majority", "duration")
     normalisations: tuple[str, ...] = ("none",)
     suite: str | None = None
+    corpora: tuple[str, ...] = ()
     roots: Mapping[str, Path] = field(default_factory=dict)
     weights: Mapping[str, Path] = field(default_factory=dict)
     samples: Mapping[str, Sample] = field(default_factory=dict)
@@ -71,6 +73,7 @@ def from_suite(catalogue: Catalogue, suite: str, **overrides) -> Request:
         recipes=card.recipes,
         normalisations=card.normalisations,
         suite=suite,
+        corpora=card.corpora,
         samples=card.sample,
         seed=card.seed,
     )

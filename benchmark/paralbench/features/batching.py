@@ -12,8 +12,9 @@ from paralbench.features.windows import windows
 from paralbench.upstreams.base import SAMPLE_RATE, Batching
 
 # Samples of a batch, padding included. Hidden states and the first convolutions of a large model
-# take about 20 MB for a second of audio in fp32.
-BUDGETS = {"cpu": 60 * SAMPLE_RATE, "mps": 120 * SAMPLE_RATE, "cuda": 320 * SAMPLE_RATE}
+# take about 20 MB for a second of audio in fp32. A CPU core gains nothing from larger batches:
+# with a base-size model, 60 s in a batch took as long as 10 s, and 1 GB more.
+BUDGETS = {"cpu": 15 * SAMPLE_RATE, "mps": 120 * SAMPLE_RATE, "cuda": 320 * SAMPLE_RATE}
 
 # Attention takes memory by the square of the length. Waveforms longer than this weigh more against
 # the budget, in proportion to their length.

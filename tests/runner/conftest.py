@@ -36,7 +36,7 @@ corpus: voices
 label: gender
 target: classes
 classes: [female, male]
-split: {protocol: speaker-k-fold, folds: 2}
+split: {protocol: speaker-k-fold, folds: 3}
 metrics: [uar]
 span: short
 """

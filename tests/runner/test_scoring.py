@@ -90,7 +90,10 @@ def test_without_speakers_there_is_no_interval_and_the_reason_is_said():
 def test_a_fold_of_one_class_is_no_row_for_a_metric_over_classes():
     given = outcome()
     one_class = Outcome(
-        **{**given.__dict__, "fold": np.where(given.truth == 0, "angry only", "rest").astype(object)}
+        **{
+            **given.__dict__,
+            "fold": np.where(given.truth == 0, "angry only", "rest").astype(object),
+        }
         | {"n_train": {"angry only": 10, "rest": 10}}
     )
     rows = score_rows(one_class, ["uar", "wa"], {}, seed=0)

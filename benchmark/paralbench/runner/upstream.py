@@ -76,7 +76,8 @@ class Upstream:
     def description(self) -> dict[str, Any]:
         """What determines the features, beside the audio."""
         if self.given is not None:
-            return space_description(self._describe(), precision=self.precision)
+            own = {"family": "module", "encoder": self.given.weights_key}
+            return space_description(own, precision=self.precision)
         folder = paths.features_home() / "encoders"
         name = f"{digest(self._before_loading())}.json"
         try:

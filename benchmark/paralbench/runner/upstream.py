@@ -25,8 +25,6 @@ from paralbench.upstreams.loading import describe, load_encoder
 from paralbench.upstreams.registry import FAMILIES
 from paralbench.upstreams.weights import Weights, resolve
 
-_WORTH_PROCESSES = 200  # utterances; a process that loads librosa takes seconds to start
-
 
 @dataclass
 class Upstream:
@@ -120,14 +118,14 @@ def extract_with(
 ) -> ExtractionReport:
     """Store an upstream's features of some decoded audio; those that are there are not made again.
 
-    Encoders that take one utterance at a time on the CPU run in one process per core, where there
-    is enough to do to pay for starting them.
+    Encoders that take one utterance at a time on the CPU may run in one process per core, which
+    ``extract`` does where there is enough to do to pay for starting them.
     """
     asked = sorted(set(contents))
-    missing = store.space(upstream.description).missing(asked)
     workers = 1
-    if len(missing) >= _WORTH_PROCESSES and upstream.given is None and device == "cpu":
-        alone = upstream.encoder.batching == "single" and upstream.precision == "fp32"
+    plain = upstream.given is None and device == "cpu" and upstream.precision == "fp32"
+    if plain and store.space(upstream.description).missing(asked):
+        alone = upstream.encoder.batching == "single"
         workers = (threads or os.cpu_count() or 1) if alone else 1
     return extract(
         upstream.given,

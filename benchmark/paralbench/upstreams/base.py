@@ -38,6 +38,7 @@ class Encoder(Protocol):
         window_samples: longer waveforms are encoded in near-equal windows of at most this.
         batching: ``any``: exact under padding; ``equal-length``: only equal lengths may share a
             batch; ``single``: one utterance at a time.
+        padded_samples: optional; what the encoder itself pads every waveform to, as Whisper does.
         weights_key: sha256 over what determines the features beside the audio: weights, config.
     """
 
@@ -56,7 +57,8 @@ class Encoder(Protocol):
         """Encode a batch.
 
         Args:
-            waveforms: ``(batch, samples)``, 16 kHz mono, zero beyond each length.
+            waveforms: ``(batch, samples)``, 16 kHz mono, zero beyond each length; float32 in every
+                precision, so that the encoder casts where it is safe.
             lengths: valid samples of each, ``(batch,)``, int64.
 
         Returns:

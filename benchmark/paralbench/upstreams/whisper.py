@@ -60,6 +60,8 @@ class WhisperEncoder:
         self.dim = config.d_model
         self.window_samples = round(window * SAMPLE_RATE)
         self.log_mel = LogMel(config.num_mel_bins, config.max_source_positions * FRAME)
+        # A batch costs what it is padded to, however short the utterances are.
+        self.padded_samples = config.max_source_positions * FRAME
 
     def prepare(self, waveform: np.ndarray) -> np.ndarray:
         """The waveform as it is: the spectrogram is scaled window by window."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from paralbench.errors import ProbeError
 
@@ -27,7 +28,7 @@ def by_speaker(
         ProbeError: speakers are unknown, or every speaker has one label only, so that the
             normalisation would remove what is to be found.
     """
-    if speakers is None:
+    if speakers is None or pd.isna(speakers).any():
         raise ProbeError(
             "normalisation by speaker needs speakers, and this corpus does not name them; "
             "use --normalisations none."

@@ -1,6 +1,7 @@
 """The recipes: how a probe is trained. Names and settings only; importing this imports no torch."""
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 from paralbench.errors import UnknownNameError
@@ -49,7 +50,7 @@ class Recipe:
 
     def __post_init__(self):
         steps = self.checkpoints
-        if any(2 * one > two for one, two in zip(steps, steps[1:], strict=False)):
+        if any(2 * one > two for one, two in pairwise(steps)):
             raise ValueError(f"checkpoints {steps}: each must be at least twice the one before.")
 
     @property

@@ -48,6 +48,15 @@ class Curves:
     loss: Floats
 
 
+def join(parts: Sequence[Curves]) -> Curves:
+    """Curves of different points of the same jobs, in one."""
+    return Curves(
+        np.concatenate([part.score for part in parts], axis=1),
+        np.concatenate([part.error for part in parts], axis=1),
+        np.concatenate([part.loss for part in parts], axis=1),
+    )
+
+
 def development_curves(
     prepared: Prepared,
     target: Target,

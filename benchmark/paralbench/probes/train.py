@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,8 @@ from paralbench.probes.recipes import Recipe
 from paralbench.probes.result import ProbeResult
 from paralbench.probes.selection import (
     Choice,
-    Curves,
     development_curves,
+    join,
     pick,
     to_predictions,
 )
@@ -68,7 +69,8 @@ def train_probes(
         recipe: ``paralbench``, ``layers`` or ``duration``.
         features: of all utterances, ``(n, layers, dim)``.
         target: labels of all utterances; those of ``test`` are never read.
-        train, test: positions in ``features``.
+        train: positions in ``features``.
+        test: the same.
         metric: the metric that chooses; the loss of a regression follows it: 1 - CCC for ``ccc``
             and ``pearson``, the absolute error for ``mae``, so that what is trained is what is
             scored. Classes have class-weighted cross entropy.
@@ -85,40 +87,137 @@ def train_probes(
         ProbeError: features are not finite, or the training utterances cannot teach anything.
         SplitError: no development utterances can be drawn.
     """
-    settings = settings or Settings()
     seeds = tuple(range(recipe.n_seeds)) if seeds is None else tuple(seeds)
     train, test = np.asarray(train, dtype=np.int64), np.asarray(test, dtype=np.int64)
     if (draw is None) == (fixed is None):
         raise ProbeError("give development utterances to choose on, or fixed hyper-parameters.")
-    _check(features, target, np.concatenate([train, test]))
     target.check(train)
-    data = torch.from_numpy(np.ascontiguousarray(features)).to(settings.device, settings.dtype)
-    layers: list[int | None] = [None]
-    if recipe.input == "layers":
-        layers = list(range(features.shape[1]))
-    loss = loss_name(target, metric)
+    drawn = [] if draw is None else [draw(seed) for seed in seeds]
+    for fitted, _ in drawn:
+        target.check(fitted)
+    development = tuple(chosen for _, chosen in drawn)
+    _check(features, target, np.concatenate([train, test, *development]))
+    cell = _Cell(features, target, recipe, metric, settings or Settings())
+    layers = range(features.shape[1]) if recipe.input == "layers" else [None]
     if fixed is not None:
         steps = ceil(fixed.epochs * len(train) / min(recipe.batch_size, len(train)))
         one = Choice(fixed.learning_rate, fixed.weight_decay, steps, None)
-        choices = [[one] * len(seeds) for _ in layers]
-        development: tuple[Index, ...] = ()
+        choices = [one] * (len(layers) * len(seeds))
     else:
-        assert draw is not None
-        drawn = [draw(seed) for seed in seeds]
-        development = tuple(chosen for _, chosen in drawn)
-        for fit, _ in drawn:
-            target.check(fit)
-        jobs = [
-            Job(fit, seed, layer, chosen)
-            for layer in layers
-            for seed, (fit, chosen) in zip(seeds, drawn, strict=True)
-        ]
-        flat = _choose(data, target, jobs, recipe, metric, loss, settings)
-        choices = [flat[i : i + len(seeds)] for i in range(0, len(flat), len(seeds))]
-    return [
-        _refit(data, target, train, test, recipe, loss, settings, seeds, layer, chosen, development)
-        for layer, chosen in zip(layers, choices, strict=True)
-    ]
+        choices = cell.choose(
+            [
+                Job(fitted, seed, layer, chosen)
+                for layer in layers
+                for seed, (fitted, chosen) in zip(seeds, drawn, strict=True)
+            ]
+        )
+    results = []
+    for number, layer in enumerate(layers):
+        own = choices[number * len(seeds) : (number + 1) * len(seeds)]
+        jobs = [Job(train, seed, layer) for seed in seeds]
+        outputs, weights, prediction = cell.test(jobs, own, test)
+        classes = target.kind == "classes"
+        results.append(
+            ProbeResult(
+                layer="mix" if layer is None else str(layer),
+                selection="development" if fixed is None else "fixed",
+                seeds=seeds,
+                prediction=prediction,
+                probability=outputs.softmax(2).cpu().numpy() if classes else None,
+                choices=tuple(own),
+                layer_weights=weights,
+                development=development,
+                n_train=len(train),
+            )
+        )
+    return results
+
+
+class _Cell:
+    """Features, targets and recipe, and what the engine does with them."""
+
+    def __init__(
+        self,
+        features: npt.NDArray[np.float32],
+        target: Target,
+        recipe: Recipe,
+        metric: str,
+        settings: Settings,
+    ):
+        # A copy where the features are mapped from a file: torch wants arrays that it may write.
+        data = torch.from_numpy(np.require(features, requirements=["C", "W"]))
+        self.data = data.to(settings.device, settings.dtype)
+        self.target, self.recipe, self.metric = target, recipe, metric
+        self.loss, self.memory = loss_name(target, metric), settings.memory
+
+    def choose(self, jobs: list[Job]) -> list[Choice]:
+        """The choice of each job, in chunks of jobs, and of points where one job is large."""
+        points, checkpoints = self.recipe.points, self.recipe.checkpoints
+        n_jobs, n_points, batch = self._chunk(jobs)
+        choices: list[Choice] = []
+        for first in range(0, len(jobs), n_jobs):
+            prepared = prepare(self.data, self.target, jobs[first : first + n_jobs])
+            parts = [
+                development_curves(
+                    prepared,
+                    self.target,
+                    self.recipe,
+                    points[i : i + n_points],
+                    self.metric,
+                    self.loss,
+                    batch,
+                )
+                for i in range(0, len(points), n_points)
+            ]
+            choices += pick(join(parts), points, checkpoints, self.metric)
+        return choices
+
+    def _chunk(self, jobs: list[Job]) -> tuple[int, int, int]:
+        """Jobs and points that are trained at once, and utterances whose outputs are."""
+        layers, dim = 1 if jobs[0].layer is not None else self.data.shape[1], self.data.shape[2]
+        batch = min(self.recipe.batch_size, max(len(job.rows) for job in jobs))
+        width = self.data.element_size()
+        shared = width * layers * dim * (batch + 2)
+        each = width * self.target.n_outputs * (7 * dim + 3 * batch * layers)
+        n_points = int(np.clip((self.memory - shared) // each, 1, len(self.recipe.points)))
+        return int(max(1, self.memory // (shared + n_points * each))), n_points, batch
+
+    def test(
+        self, jobs: list[Job], choices: Sequence[Choice], test: Index
+    ) -> tuple[torch.Tensor, npt.NDArray[np.float64], npt.NDArray[Any]]:
+        """Train each job at its choice and predict.
+
+        Returns:
+            outputs ``(jobs, n_test, outputs)`` in double precision, weights of the layers
+            ``(jobs, layers)``, predictions ``(jobs, n_test)``.
+        """
+        prepared = prepare(self.data, self.target, jobs)
+        trainer = self.fit(prepared, choices)
+        rows = torch.from_numpy(test).to(self.data.device).expand(len(jobs), -1)
+        outputs = trainer.outputs(rows, self.recipe.batch_size)
+        prediction = to_predictions(outputs, self.target, prepared.centre, prepared.spread)[:, 0]
+        mix = trainer.average().mix
+        weights = np.ones((len(jobs), 1))
+        if mix is not None:
+            weights = mix[:, :, 0].double().softmax(1).cpu().numpy()
+        return outputs[:, 0].double(), weights, prediction
+
+    def fit(self, prepared: Prepared, choices: Sequence[Choice]) -> Trainer:
+        """Train each job at its own choice, for its own steps, averaging the second half."""
+        trainer = Trainer(
+            prepared,
+            [(one.learning_rate, one.weight_decay) for one in choices],
+            each=True,
+            batch_size=self.recipe.batch_size,
+            mix_rate=self.recipe.mix_rate,
+            loss=self.loss,
+            n_outputs=self.target.n_outputs,
+        )
+        steps = torch.tensor([[one.steps] for one in choices], device=prepared.device)
+        while trainer.step < int(steps.max()):
+            going = steps > trainer.step
+            trainer.train(going, averaged=going & (steps // 2 <= trainer.step))
+        return trainer
 
 
 def loss_name(target: Target, metric: str) -> str:
@@ -146,96 +245,3 @@ def _check(features: npt.NDArray[np.float32], target: Target, used: Index) -> No
             f"the features of {len(bad)} of {len(used)} utterances are not finite (the first at "
             f"position {bad[0]}); look at their audio, and at the upstream's precision."
         )
-
-
-def _choose(
-    data: torch.Tensor,
-    target: Target,
-    jobs: list[Job],
-    recipe: Recipe,
-    metric: str,
-    loss: str,
-    settings: Settings,
-) -> list[Choice]:
-    """The choice of each job, computed in chunks of jobs, and of points where one job is large."""
-    layers, dim = data.shape[1] if jobs[0].layer is None else 1, data.shape[2]
-    batch = min(recipe.batch_size, max(len(job.rows) for job in jobs))
-    shared = data.element_size() * layers * dim * (batch + 2)
-    each = data.element_size() * target.n_outputs * (6 * dim + 3 * batch * layers)
-    n_points = int(np.clip((settings.memory - shared) // each, 1, len(recipe.points)))
-    n_jobs = int(max(1, settings.memory // (shared + n_points * each)))
-    choices: list[Choice] = []
-    for first in range(0, len(jobs), n_jobs):
-        prepared = prepare(data, target, jobs[first : first + n_jobs])
-        parts = [
-            development_curves(
-                prepared, target, recipe, recipe.points[i : i + n_points], metric, loss, batch
-            )
-            for i in range(0, len(recipe.points), n_points)
-        ]
-        curves = Curves(
-            np.concatenate([part.score for part in parts], axis=1),
-            np.concatenate([part.error for part in parts], axis=1),
-            np.concatenate([part.loss for part in parts], axis=1),
-        )
-        choices += pick(curves, recipe.points, recipe.checkpoints, metric)
-    return choices
-
-
-def _refit(
-    data: torch.Tensor,
-    target: Target,
-    train: Index,
-    test: Index,
-    recipe: Recipe,
-    loss: str,
-    settings: Settings,
-    seeds: tuple[int, ...],
-    layer: int | None,
-    choices: Sequence[Choice],
-    development: tuple[Index, ...],
-) -> ProbeResult:
-    """Train the chosen probes of all seeds on all of ``train`` and predict ``test``."""
-    prepared = prepare(data, target, [Job(train, seed, layer) for seed in seeds])
-    trainer = fit(prepared, target, choices, recipe, loss)
-    rows = torch.from_numpy(test).to(data.device).expand(len(seeds), -1)
-    outputs = trainer.outputs(rows, recipe.batch_size)
-    prediction = to_predictions(outputs, target, prepared.centre, prepared.spread)[:, 0]
-    probability = None
-    if target.kind == "classes":
-        probability = outputs[:, 0].double().softmax(2).cpu().numpy()
-    mix = trainer.average().mix
-    weights = (
-        np.ones((len(seeds), 1)) if mix is None else mix[:, :, 0].double().softmax(1).cpu().numpy()
-    )
-    return ProbeResult(
-        layer="mix" if layer is None else str(layer),
-        selection="development" if development else "fixed",
-        seeds=seeds,
-        prediction=prediction,
-        probability=probability,
-        choices=tuple(choices),
-        layer_weights=weights,
-        development=development,
-        n_train=len(train),
-    )
-
-
-def fit(
-    prepared: Prepared, target: Target, choices: Sequence[Choice], recipe: Recipe, loss: str
-) -> Trainer:
-    """Train each job at its own choice and for its own number of steps, averaging the second half."""
-    trainer = Trainer(
-        prepared,
-        [(one.learning_rate, one.weight_decay) for one in choices],
-        each=True,
-        batch_size=recipe.batch_size,
-        mix_rate=recipe.mix_rate,
-        loss=loss,
-        n_outputs=target.n_outputs,
-    )
-    steps = torch.tensor([[one.steps] for one in choices], device=prepared.device)
-    while trainer.step < int(steps.max()):
-        going = steps > trainer.step
-        trainer.train(going, averaged=going & (steps // 2 <= trainer.step))
-    return trainer

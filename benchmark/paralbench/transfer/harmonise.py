@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from paralbench.cards import Domain, HarmonisedCard
-from paralbench.errors import SplitError
+from paralbench.errors import SplitError, UnknownNameError
 
 
 @dataclass(frozen=True)
@@ -32,32 +33,44 @@ def harmonise(card: HarmonisedCard, domain: str, frames: Mapping[str, pd.DataFra
         frames: manifest rows of each of its corpora.
 
     Raises:
+        UnknownNameError: the card has no such domain.
         SplitError: a corpus lacks the label or a column of the filter, or nothing is left.
     """
+    if domain not in card.domains:
+        raise UnknownNameError(f"domain of {card.id}", domain, card.domains)
     part = card.domains[domain]
     label = part.label or card.label
-    found = [_filter(card, domain, part, id, frames[id], label) for id in part.corpora]
+    found = [_rows(card, domain, part, id, frames[id], label) for id in part.corpora]
     rows = pd.concat(found, ignore_index=True)
-    own = rows[label]
+    own = rows[label].to_numpy(dtype=object)
+    missing = pd.isna(own)
     if card.target == "regression":
-        target = pd.to_numeric(own)
+        target = own
+        fits = ~missing
     else:
         shared = part.map or {name: name for name in card.classes}
-        target = own.map(lambda name: shared.get(name) if isinstance(name, str) else None)
-        target = target.where(target.isin(card.classes))
-    fits = target.notna()
-    left = rows[~fits]
+        target = np.array(
+            [None if none else shared.get(name) for name, none in zip(own, missing, strict=True)]
+        )
+        fits = np.array([name in card.classes for name in target], dtype=bool)
+    left = rows.loc[~fits]
     left_out = pd.DataFrame(
         {
             "corpus": left["corpus"],
             "utterance": left["utterance"],
-            "reason": ["label-missing" if pd.isna(v) else "label-unmapped" for v in own[~fits]],
-            "detail": [None if pd.isna(v) else str(v) for v in own[~fits]],
+            "reason": np.where(missing[~fits], "label-missing", "label-unmapped"),
+            "detail": [
+                None if none else str(v) for v, none in zip(own[~fits], missing[~fits], strict=True)
+            ],
         }
     )
-    if not fits.any():
-        raise SplitError(f"{card.id}: no utterance of domain {domain!r} carries a shared label.")
-    kept = rows[fits].assign(target=target[fits]).reset_index(drop=True)
+    if len(left) == len(rows):
+        raise SplitError(
+            f"{card.id}: no utterance of domain {domain!r} carries a shared label; its labels: "
+            f"{', '.join(sorted({str(v) for v in own[~missing]})) or 'none'}."
+        )
+    shared_label = pd.Series(target[fits]).infer_objects()
+    kept = rows.loc[fits].reset_index(drop=True).assign(target=shared_label)
     return Harmonised(kept, left_out.reset_index(drop=True))
 
 
@@ -79,15 +92,17 @@ def common_classes(
     return common
 
 
-def _filter(
+def _rows(
     card: HarmonisedCard, name: str, domain: Domain, id: str, frame: pd.DataFrame, label: str
 ) -> pd.DataFrame:
-    for column in (label, *domain.where):
-        if column not in frame.columns:
+    """The rows of one corpus that pass the domain's filter."""
+    for wanted in (label, *domain.where):
+        if wanted not in frame.columns:
             raise SplitError(
-                f"{card.id}: domain {name!r}: {id} has no column {column!r}; it has "
+                f"{card.id}: domain {name!r}: {id} has no column {wanted!r}; it has "
                 f"{', '.join(map(str, frame.columns))}."
             )
+    passes = np.ones(len(frame), dtype=bool)
     for column, values in domain.where.items():
-        frame = frame[frame[column].isin(values)]
-    return frame
+        passes &= frame[column].isin(values).to_numpy(dtype=bool)
+    return frame.loc[passes].assign(corpus=id)

@@ -19,6 +19,7 @@ from paralbench.runner.progress import Progress, Quiet
 from paralbench.runner.request import Request
 from paralbench.runner.upstream import Upstream, extract_with
 from paralbench.tables import TABLES, RunFolder
+from paralbench.tables.frames import records, rows
 
 if TYPE_CHECKING:
     import torch
@@ -198,10 +199,11 @@ def extract(
         progress=lambda done, total: told.work("encoding", done, total, "s of audio"),
     )
     kept = ~frame["content"].isin(list(report.excluded))
-    excluded = {row.utterance: report.excluded[row.content] for row in frame[~kept].itertuples()}
-    rows = frame[kept].reset_index(drop=True)
+    left_out = records(rows(frame, ~kept))
+    excluded = {row["utterance"]: report.excluded[row["content"]] for row in left_out}
+    used = rows(frame, kept).reset_index(drop=True)
     space = store.space(found.description)
-    return Features(rows, space.mean(list(rows["content"])), excluded)
+    return Features(used, space.mean(list(used["content"])), excluded)
 
 
 def _find(catalogue: Catalogue, upstream: str | Module, precision: str) -> Upstream:
@@ -238,11 +240,11 @@ def _files(corpora: Corpora, files: Sequence[str | Path]) -> pd.DataFrame:
         raise ParalbenchError("audio: an empty list; give a corpus id or audio files.")
     segments = [Segment(str(path), str(path).lstrip("/"), None, None) for path in paths]
     audio = corpora.cache.prepare(Path("/"), segments)
-    bad = audio[audio["reason"].notna()]
-    if len(bad):
-        lines = [f"{row.utterance}: {row.reason}: {row.detail}" for row in bad.itertuples()]
+    bad = records(rows(audio, audio["reason"].notna()))
+    if bad:
+        lines = [f"{row['utterance']}: {row['reason']}: {row['detail']}" for row in bad]
         raise AudioError("\n".join(lines))
-    return audio[["utterance", "content", "seconds"]].assign(path=audio["utterance"])
+    return rows(audio, ["utterance", "content", "seconds"]).assign(path=audio["utterance"])
 
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:

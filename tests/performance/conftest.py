@@ -11,7 +11,8 @@ from importlib.metadata import version
 
 import pytest
 
-COLUMNS = "measure ours baseline unit ratio target command device versions date".split()
+COLUMNS = ["measure", "ours", "baseline", "unit", "ratio", "target", "command", "device"]
+COLUMNS += ["versions", "date"]
 
 
 @pytest.fixture

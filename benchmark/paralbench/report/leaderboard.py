@@ -1,10 +1,11 @@
 """The leaderboard: one row per upstream, one column per task, every number with its interval."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pandas as pd
 
-from paralbench.tables import RunFolder
+from paralbench.tables import RunFolder, frames
 
 FLOORS = ("majority", "duration")
 NO_UPSTREAM = "none"
@@ -86,8 +87,8 @@ class RunTables:
             StoreError: there is no run there.
         """
         scores, manifest = run.read("scores"), run.read("manifest")
-        tasks = manifest[manifest["kind"] == "task"].drop_duplicates(["id", "key"])
-        facts = {(row.id, row.key): row.value for row in tasks.itertuples()}
+        tasks = frames.records(frames.rows(manifest, manifest["kind"] == "task"))
+        facts = {(row["id"], row["key"]): row["value"] for row in tasks}
         primary = {
             id: (metric, facts.get((id, "higher_is_better")) == "true")
             for (id, key), metric in facts.items()
@@ -97,14 +98,15 @@ class RunTables:
             primary.get(task, ("", True))[0] == metric
             for task, metric in zip(scores["task"], scores["metric"], strict=True)
         ]
-        kept = scores[
+        kept = frames.rows(
+            scores,
             pd.Series(is_primary, index=scores.index, dtype=bool)
             & (scores["fold"] == "all")
             & (scores["seed"] == "mean")
             & scores["group"].isna()
             & scores["class"].isna()
-            & (scores["train_share"] == 1.0)
-        ]
+            & (scores["train_share"] == 1.0),
+        )
         failures = run.read("failures")
         slots = {cell: slot for slot, cell in run.cells().items()}
         planned = tuple({**slot_parts(slot), "cell": cell} for cell, slot in slots.items())
@@ -148,19 +150,21 @@ def build(
     label: str | None = None,
 ) -> Leaderboard:
     """Scores of one setting by upstream and column (a task, or an ordered pair of domains)."""
-    scores = tables.scores[tables.scores["setting"] == setting]
+    scores = frames.rows(tables.scores, tables.scores["setting"] == setting)
     if label is not None:
-        scores = scores[scores["task"] == label]
-    probes = scores[
+        scores = frames.rows(scores, scores["task"] == label)
+    probes = frames.rows(
+        scores,
         (scores["recipe"] == recipe)
         & (scores["normalisation"] == normalisation)
-        & (scores["layer"] == "mix")
-    ]
-    floors = scores[scores["recipe"].isin(FLOORS)]
+        & (scores["layer"] == "mix"),
+    )
+    floors = frames.rows(scores, frames.column(scores, "recipe").isin(FLOORS))
     columns: dict[str, tuple[str, float | None]] = {}
     rows: dict[str, dict[str, Score]] = {}
     ranked, leaky, no_interval = [], {}, {}
-    for row in pd.concat([probes, floors]).itertuples():
+    for found in frames.records(pd.concat([probes, floors])):
+        row = SimpleNamespace(**{key: value for key, value in found.items() if key != "class"})
         name = row.upstream if row.recipe not in FLOORS else f"({row.recipe})"
         column = _column(row, setting)
         heading = _heading(row, setting, tables.primary)
@@ -190,17 +194,17 @@ def build(
     )
 
 
-def _column(row, setting: str) -> str:
+def _column(row: SimpleNamespace, setting: str) -> str:
     return row.task if setting == "within" else f"{row.train_corpora} -> {row.test_corpus}"
 
 
-def _heading(row, setting: str, primary: dict[str, tuple[str, bool]]) -> str:
+def _heading(row: SimpleNamespace, setting: str, primary: dict[str, tuple[str, bool]]) -> str:
     metric, higher = primary[row.task]
     arrow = "↑" if higher else "↓"
     return f"{_column(row, setting)} {metric.upper() if len(metric) < 5 else metric} {arrow}"
 
 
-def _score(row) -> Score:
+def _score(row: SimpleNamespace) -> Score:
     stamps = [row.leakage and "leaky", row.contaminated and "contaminated"]
     stamps += [row.transductive and "transductive", row.selection == "fixed" and "fixed"]
     has = not pd.isna(row.ci_low)
@@ -227,7 +231,7 @@ def _mean_ranks(ranked: list[tuple[str, str, float]]) -> dict[str, float]:
 
 
 def _missing(tables: RunTables, setting: str, recipe: str, label: str | None) -> list[str]:
-    reasons = {row.cell: row.message for row in tables.failures.itertuples()}
+    reasons = {row["cell"]: row["message"] for row in frames.records(tables.failures)}
     notes = []
     for plan in tables.planned:
         wanted = plan["setting"] == setting and plan["recipe"] in (recipe, *FLOORS)

@@ -107,7 +107,7 @@ def render(boards: list[Leaderboard], format: str) -> str:
             {
                 "title": board.title,
                 "notes": list(board.notes),
-                "rows": json.loads(board.frame().to_json(orient="records")),
+                "rows": json.loads(board.frame().to_json(orient="records") or "[]"),
             }
             for board in boards
         ]

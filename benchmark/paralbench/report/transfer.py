@@ -3,13 +3,14 @@
 import pandas as pd
 
 from paralbench.report.leaderboard import Leaderboard, RunTables, build
+from paralbench.tables.frames import rows
 
 
 def transfer_tables(
     tables: RunTables, *, recipe: str = "paralbench", normalisation: str = "none"
 ) -> list[Leaderboard]:
     """For each harmonised label, scores by ordered pair of domains (columns) and upstream."""
-    pairs = tables.scores[tables.scores["setting"] == "pair"]
+    pairs = rows(tables.scores, tables.scores["setting"] == "pair")
     return [
         build(
             tables,
@@ -20,19 +21,20 @@ def transfer_tables(
             normalisation=normalisation,
             label=label,
         )
-        for label in sorted(pairs["task"].unique())
+        for label in sorted(set(pairs["task"]))
     ]
 
 
 def transfer_matrix(tables: RunTables, label: str, upstream: str) -> pd.DataFrame:
     """One upstream's scores for one label: rows train, columns test, missing where not run."""
     scores = tables.scores
-    rows = scores[
+    found = rows(
+        scores,
         (scores["setting"] == "pair")
         & (scores["task"] == label)
         & (scores["upstream"] == upstream)
         & (scores["recipe"] == "paralbench")
         & (scores["normalisation"] == "none")
-        & (scores["layer"] == "mix")
-    ]
-    return rows.pivot_table(index="train_corpora", columns="test_corpus", values="value")
+        & (scores["layer"] == "mix"),
+    )
+    return found.pivot_table(index="train_corpora", columns="test_corpus", values="value")

@@ -28,10 +28,11 @@ from paralbench.runner.scoring import (
     prediction_frame,
     score_rows,
 )
+from paralbench.splits.columns import KINDS
 from paralbench.splits.develop import development
 from paralbench.splits.fold import Fold
-from paralbench.splits.gate import KINDS, check
-from paralbench.tables import TABLES
+from paralbench.splits.gate import check
+from paralbench.tables import TABLES, frames
 
 if TYPE_CHECKING:
     from paralbench.features.extract import ExtractionReport
@@ -340,10 +341,10 @@ def _manifest(key: str, cell: Cell, problem: Problem, context: Context) -> pd.Da
     ]
     for id in cell.corpora:
         card = context.catalogue.corpora.get(id)
-        rows = problem.frame[problem.frame["corpus"] == id]
+        rows = frames.rows(problem.frame, problem.frame["corpus"] == id)
         facts += [
             ("corpus", id, "utterances", len(rows)),
-            ("corpus", id, "seconds", round(float(rows["seconds"].sum()), 3)),
+            ("corpus", id, "seconds", round(float(frames.column(rows, "seconds").sum()), 3)),
             ("corpus", id, "audio_sha256", digest(sorted(rows["content"]))[:16]),
             ("corpus", id, "licence", card.licence),
         ]

@@ -15,6 +15,7 @@ from paralbench.corpora.load import load_manifest
 from paralbench.corpora.locate import locate
 from paralbench.corpora.manifest import Manifest
 from paralbench.splits.sample import sample
+from paralbench.tables.frames import column, records, rows
 
 DUPLICATE = "duplicate-content"
 AUDIT_COLUMNS = ["corpus", "utterance", "kept", "reason", "detail"]
@@ -40,7 +41,7 @@ class CorpusData:
     @property
     def audio_seconds(self) -> float:
         """Seconds of usable audio."""
-        return float(self.frame["seconds"].sum())
+        return float(column(self.frame, "seconds").sum())
 
 
 @dataclass
@@ -105,12 +106,12 @@ class Corpora:
         manifest = self.manifest(corpus)
         audio = self.cache.prepare(manifest.root, segments_of(manifest.frame))
         audit = _audit(corpus, manifest, audio)
-        usable = audio["reason"].isna()
-        frame = manifest.frame.assign(
+        whole = manifest.frame.assign(
             corpus=corpus,
             content=audio["content"].to_numpy(),
             seconds=audio["seconds"].to_numpy(),
-        )[usable.to_numpy()]
+        )
+        frame = rows(whole, audio["reason"].isna().to_numpy())
         return CorpusData(card, frame.reset_index(drop=True), audit, time.perf_counter() - started)
 
 
@@ -121,16 +122,19 @@ def _cut(manifest: Manifest, clips: int, by: list[str], seed: int) -> Manifest:
 
 
 def _audit(corpus: str, manifest: Manifest, audio: pd.DataFrame) -> pd.DataFrame:
-    rows = [
+    lines = [
         (corpus, one.utterance, False, one.reason, one.detail or None) for one in manifest.excluded
     ]
-    for found in audio.itertuples():
-        if isinstance(found.reason, str):
-            rows.append((corpus, found.utterance, False, found.reason, found.detail or None))
-        flags = [flag for flag in (found.flags or "").split(",") if flag != DUPLICATE]
-        rows += [(corpus, found.utterance, True, flag, None) for flag in flags if flag]
+    for found in records(audio):
+        name, reason = found["utterance"], found["reason"]
+        if isinstance(reason, str):
+            lines.append((corpus, name, False, reason, found["detail"] or None))
+        flags = [flag for flag in (found["flags"] or "").split(",") if flag != DUPLICATE]
+        lines += [(corpus, name, True, flag, None) for flag in flags if flag]
     usable = audio[audio["reason"].isna()]
     for _, group in usable.groupby("content", sort=True):
         names = sorted(group["utterance"])
-        rows += [(corpus, name, True, DUPLICATE, f"same audio as {names[0]}") for name in names[1:]]
-    return pd.DataFrame(rows, columns=AUDIT_COLUMNS)
+        lines += [
+            (corpus, name, True, DUPLICATE, f"same audio as {names[0]}") for name in names[1:]
+        ]
+    return pd.DataFrame(lines, columns=AUDIT_COLUMNS)

@@ -13,6 +13,7 @@ from paralbench.runner.device import choose_device, choose_precision
 from paralbench.runner.plan import NO_UPSTREAM, make_plan
 from paralbench.runner.request import Request
 from paralbench.runner.upstream import Upstream
+from paralbench.tables.frames import column
 from paralbench.upstreams.base import SAMPLE_RATE, Encoder
 
 _ASSUMED_SECONDS = 3.0  # of a clip whose length is not known yet
@@ -50,7 +51,8 @@ def estimate(catalogue: Catalogue, request: Request) -> Estimate:
     clips, seconds = 0, 0.0
     for id in plan.corpora:
         manifest = corpora.manifest(id)
-        given = (manifest.frame["end"] - manifest.frame["start"].fillna(0)).dropna()
+        ends, starts = column(manifest.frame, "end"), column(manifest.frame, "start")
+        given = (ends - starts.fillna(0)).dropna().to_numpy(dtype="float64")
         mean = float(given.mean()) if len(given) else _ASSUMED_SECONDS
         clips, seconds = clips + len(manifest), seconds + mean * len(manifest)
         assumed = "" if len(given) else f", at {_ASSUMED_SECONDS:g} s a clip"

@@ -7,6 +7,7 @@ import pandas as pd
 from paralbench.cards import HarmonisedCard
 from paralbench.runner.data import AUDIT_COLUMNS, CorpusData
 from paralbench.runner.problem import Problem
+from paralbench.tables.frames import rows
 from paralbench.transfer.harmonise import Harmonised, harmonise
 from paralbench.transfer.pairs import make_pair
 
@@ -20,7 +21,7 @@ def pair(card: HarmonisedCard, train: str, test: str, data: Mapping[str, CorpusD
     sides = {name: _side(card, name, data) for name in (train, test)}
     found = make_pair(card, f"{train} -> {test}", sides[train], sides[test])
     tested = [data[id].card for id in card.domains[test].corpora]
-    dropped = found.left_out.assign(kept=False)[AUDIT_COLUMNS]
+    dropped = rows(found.left_out.assign(kept=False), AUDIT_COLUMNS)
     own = card.domains[train].fixed
     fixed = own or card.fixed
     return Problem(

@@ -13,6 +13,7 @@ from paralbench.runner.data import AUDIT_COLUMNS, Corpora, CorpusData
 from paralbench.runner.plan import Cell
 from paralbench.splits.fold import Fold
 from paralbench.splits.protocols import make_folds
+from paralbench.tables.frames import column, rows
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,10 @@ class Problem:
         """What intervals resample, ``(n,)``, by names that are unique across corpora."""
         if self.unit == "speaker" and not self.speakers_known:
             return None
-        column = self.frame[self.unit]
-        if column.isna().any():
+        found = column(self.frame, self.unit)
+        if found.isna().to_numpy().any():
             return None
-        return (self.frame["corpus"] + "/" + column.astype(str)).to_numpy(dtype=object)
+        return (self.frame["corpus"] + "/" + found.astype(str)).to_numpy(dtype=object)
 
     def without(self, out: np.ndarray) -> "Problem":
         """The problem without some rows ``(n,)``; the folds keep what is left of them.
@@ -126,29 +127,29 @@ def within(card: TaskCard, data: CorpusData) -> Problem:
 def labelled(card: TaskCard, data: CorpusData) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows that carry the task's label, and audit rows for those that do not."""
     frame = data.frame
-    for column, values in card.where.items():
-        frame = frame[frame[column].isin(values)]
+    for name, values in card.where.items():
+        frame = rows(frame, column(frame, name).isin(values))
     if card.label not in frame.columns:
         raise SplitError(f"{card.id}: {data.card.id} has no label {card.label!r}.")
-    label = frame[card.label]
+    label = column(frame, card.label)
     if card.target == "classes":
         fits = label.isin(card.classes)
-        why = ["label-missing" if pd.isna(v) else "class-not-in-task" for v in label[~fits]]
+        why = ["class-not-in-task" if isinstance(v, str) else "label-missing" for v in label[~fits]]
     else:
         fits = label.notna()
-        why = ["label-missing"] * int((~fits).sum())
-    left_out = frame[~fits]
+        why = ["label-missing" for _ in label[~fits]]
+    left_out = rows(frame, ~fits)
     dropped = pd.DataFrame(
         {
             "corpus": left_out["corpus"],
             "utterance": left_out["utterance"],
             "kept": False,
             "reason": why,
-            "detail": [None if pd.isna(v) else str(v) for v in label[~fits]],
+            "detail": [v if isinstance(v, str) else None for v in label[~fits]],
         },
         columns=AUDIT_COLUMNS,
     )
-    kept = frame[fits].reset_index(drop=True)
+    kept = rows(frame, fits).reset_index(drop=True)
     if kept.empty:
         raise SplitError(f"{card.id}: no utterance of {data.card.id} carries {card.label!r}.")
     return kept.assign(target=kept[card.label]), dropped

@@ -85,8 +85,12 @@ class Table:
         return pa.schema(fields).empty_table().to_pandas()
 
 
-def _columns(*specs: tuple[str, Type, str] | tuple[str, Type, str, bool]) -> tuple[Column, ...]:
-    return tuple(Column(*spec) for spec in specs)
+Spec = tuple[str, Type, str] | tuple[str, Type, str, bool]
+
+
+def _columns(*specs: Spec) -> tuple[Column, ...]:
+    """Columns from (name, type, meaning), with True behind where a value may be missing."""
+    return tuple(Column(spec[0], spec[1], spec[2], len(spec) == 4 and spec[3]) for spec in specs)
 
 
 SCORES = Table(

@@ -17,11 +17,7 @@ $(READY): pyproject.toml constraints.txt
 	  -c constraints.txt -e '.[functionals,test,lint]'
 	@touch $@
 
-# Debian's corpora need apt's package lists; a fresh container has none. Without them, or without
-# apt, the demo says which corpora it skips.
 demo: $(READY)
-	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
-	  && ! apt-cache show fillets-ng-data-cs >/dev/null 2>&1; then apt-get update -qq || true; fi
 	$(BIN)/paralbench demo --out runs/demo
 
 test: $(READY)

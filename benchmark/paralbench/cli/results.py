@@ -37,8 +37,9 @@ def leaderboard(
     from paralbench.report.render import render
     from paralbench.report.splice import splice
 
-    boards, _ = _boards(run, recipe, normalisation)
-    splice(into, render(boards, "markdown"))
+    boards, skipped = _boards(run, recipe, normalisation)
+    lines = [f"- skipped: {line.splitlines()[0]}" for line in skipped]
+    splice(into, render(boards, "markdown") + "\n".join(["", *lines]))
 
 
 def show(run: Path, format: str, recipe: str = "paralbench", normalisation: str = "none") -> None:

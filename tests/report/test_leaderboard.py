@@ -82,7 +82,7 @@ def test_a_missing_interval_is_explained(make_run):
     why = "none: one speaker in class female"
     row = score("1", "a", "gender", 0.9, ci_low=None, ci_high=None, interval_method=why)
     found = board(make_run([row]))
-    assert found.notes == ("gender UAR ↑: no interval: one speaker in class female.",)
+    assert found.notes == ("No interval for gender: one speaker in class female.",)
 
 
 def test_a_failed_cell_is_a_dash_and_a_note_with_the_reason(make_run):
@@ -151,6 +151,7 @@ def test_transfer_has_a_column_for_each_ordered_pair(make_run):
     (found,) = transfer_tables(tables)
     assert found.rows["a"]["nemo -> urdu"].value == 0.4
     assert set(found.columns) == {"nemo -> urdu", "urdu -> nemo"}
+    assert found.title.startswith("Transfer of emotion, UAR ↑: train -> test")
     matrix = transfer_matrix(tables, "emotion", "a")
     assert matrix.loc["urdu", "nemo"] == 0.3
     assert pd.isna(matrix.loc["nemo"].get("nemo", float("nan")))

@@ -162,7 +162,9 @@ def build(
     floors = frames.rows(scores, frames.column(scores, "recipe").isin(FLOORS))
     columns: dict[str, tuple[str, float | None]] = {}
     rows: dict[str, dict[str, Score]] = {}
-    ranked, leaky, no_interval = [], {}, {}
+    ranked: list[tuple[str, str, float]] = []
+    leaky: dict[str, str] = {}
+    no_interval: dict[str, set[str]] = {}
     for found in frames.records(pd.concat([probes, floors])):
         row = SimpleNamespace(**{key: value for key, value in found.items() if key != "class"})
         name = row.upstream if row.recipe not in FLOORS else f"({row.recipe})"
@@ -173,14 +175,18 @@ def build(
         rows.setdefault(name, {})[column] = _score(row)
         if row.leakage:
             leaky[heading] = row.leakage
-        if pd.isna(row.ci_low) and isinstance(row.interval_method, str):
-            no_interval[heading] = row.interval_method.removeprefix("none: ")
+        if pd.isna(row.ci_low) and row.recipe not in FLOORS:
+            reason = str(row.interval_method).removeprefix("none: ")
+            no_interval.setdefault(reason, set()).add(column)
         if row.recipe not in FLOORS and not row.leakage and not row.contaminated:
             better = tables.primary[row.task][1]
             ranked.append((column, name, row.value if better else -row.value))
     mean_rank = _mean_ranks(ranked)
     order = sorted(rows, key=lambda name: (name.startswith("("), mean_rank.get(name, 1e9), name))
-    notes = [f"{head}: no interval: {why}." for head, why in sorted(no_interval.items())]
+    notes = [
+        f"No interval for {', '.join(sorted(which))}: {why}."
+        for why, which in sorted(no_interval.items())
+    ]
     notes += [
         f"{head}: not ranked, the split leaks: {what}." for head, what in sorted(leaky.items())
     ]
@@ -199,9 +205,14 @@ def _column(row: SimpleNamespace, setting: str) -> str:
 
 
 def _heading(row: SimpleNamespace, setting: str, primary: dict[str, tuple[str, bool]]) -> str:
-    metric, higher = primary[row.task]
-    arrow = "↑" if higher else "↓"
-    return f"{_column(row, setting)} {metric.upper() if len(metric) < 5 else metric} {arrow}"
+    column = _column(row, setting)
+    # The pairs of a table share their metric, which its title names.
+    return column if setting == "pair" else f"{column} {metric_text(*primary[row.task])}"
+
+
+def metric_text(metric: str, higher_is_better: bool) -> str:
+    """A metric as headings write it, with the direction that is better."""
+    return f"{metric.upper() if len(metric) < 5 else metric} {'↑' if higher_is_better else '↓'}"
 
 
 def _score(row: SimpleNamespace) -> Score:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from paralbench.report.leaderboard import Leaderboard, RunTables, build
+from paralbench.report.leaderboard import Leaderboard, RunTables, build, metric_text
 from paralbench.tables.frames import rows
 
 
@@ -15,8 +15,8 @@ def transfer_tables(
         build(
             tables,
             setting="pair",
-            title=f"Transfer of {label}: train -> test, recipe {recipe}, "
-            f"normalisation {normalisation}",
+            title=f"Transfer of {label}, {metric_text(*tables.primary[label])}: train -> test, "
+            f"recipe {recipe}, normalisation {normalisation}",
             recipe=recipe,
             normalisation=normalisation,
             label=label,

@@ -239,6 +239,7 @@ def _check(features: npt.NDArray[np.float32], target: Target, used: Index) -> No
             f"features of shape {features.shape} for {len(target.values)} targets: "
             "(utterances, layers, dim) is expected."
         )
+    used = np.unique(used)
     bad = used[~np.isfinite(features[used]).all(axis=(1, 2))]
     if len(bad):
         raise ProbeError(

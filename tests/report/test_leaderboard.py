@@ -104,6 +104,11 @@ def test_speaker_normalisation_is_another_leaderboard(make_run):
     assert (other.value, other.stamp) == (0.9, "transductive")
 
 
+def test_a_recipe_of_single_layers_has_a_row_for_each(make_run):
+    rows = [score("1", "a", "t", 0.5, recipe="layers", layer="3"), score("2", "a", "t", 0.6)]
+    assert list(board(make_run(rows), recipe="layers").rows) == ["a, layer 3"]
+
+
 def test_scores_are_written_as_papers_write_them():
     from paralbench.report.leaderboard import Score
 

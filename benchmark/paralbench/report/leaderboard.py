@@ -154,10 +154,7 @@ def build(
     if label is not None:
         scores = frames.rows(scores, scores["task"] == label)
     probes = frames.rows(
-        scores,
-        (scores["recipe"] == recipe)
-        & (scores["normalisation"] == normalisation)
-        & (scores["layer"] == "mix"),
+        scores, (scores["recipe"] == recipe) & (scores["normalisation"] == normalisation)
     )
     floors = frames.rows(scores, frames.column(scores, "recipe").isin(FLOORS))
     columns: dict[str, tuple[str, float | None]] = {}
@@ -167,7 +164,7 @@ def build(
     no_interval: dict[str, set[str]] = {}
     for found in frames.records(pd.concat([probes, floors])):
         row = SimpleNamespace(**{key: value for key, value in found.items() if key != "class"})
-        name = row.upstream if row.recipe not in FLOORS else f"({row.recipe})"
+        name = _name(row)
         column = _column(row, setting)
         heading = _heading(row, setting, tables.primary)
         chance = None if pd.isna(row.chance) else float(row.chance)
@@ -198,6 +195,12 @@ def build(
         mean_rank,
         tuple(notes),
     )
+
+
+def _name(row: SimpleNamespace) -> str:
+    if row.recipe in FLOORS:
+        return f"({row.recipe})"
+    return row.upstream if row.layer == "mix" else f"{row.upstream}, layer {row.layer}"
 
 
 def _column(row: SimpleNamespace, setting: str) -> str:

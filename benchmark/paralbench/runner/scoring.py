@@ -75,7 +75,6 @@ def _metric_rows(
 ) -> list[dict[str, Any]]:
     n_classes = len(outcome.classes) or None
     statistics = metric.statistics(outcome.truth, outcome.prediction, n_classes)
-    n_speakers = None if outcome.units is None else len(set(outcome.units))
     shared = {
         **common,
         "layer": outcome.layer,
@@ -90,7 +89,7 @@ def _metric_rows(
 
     def row(fold: str, seed: str, value: float, chosen: np.ndarray, **more: Any) -> dict[str, Any]:
         sizes = [outcome.n_train[name] for name in sorted(set(outcome.fold[chosen]))]
-        units = None if outcome.units is None else len(set(outcome.units[chosen]))
+        speakers = outcome.units if outcome.unit == "speaker" else None
         return {
             **shared,
             "fold": fold,
@@ -99,7 +98,7 @@ def _metric_rows(
             "chance": _chance(metric, outcome, chosen),
             "n_train": round(float(np.mean(sizes))),
             "n_utterances": int(chosen.sum()),
-            "n_speakers": units,
+            "n_speakers": None if speakers is None else len(set(speakers[chosen])),
             **more,
         }
 
@@ -130,7 +129,6 @@ def _metric_rows(
             ci_low=found.low,
             ci_high=found.high,
             interval_method=found.method,
-            n_speakers=n_speakers,
         )
     )
     folds = sorted(set(outcome.fold))

@@ -25,7 +25,7 @@ def test_the_published_tables_are_those_of_a_whole_demo(repository):
     upstreams = {"fbank", "prosody", "egemaps", "ge2e", "whisper-base", "none"}
     assert set(scores["upstream"]) == upstreams
     assert run.read("failures").empty
-    for name in ("scores", "predictions", "confusion", "selection", "manifest"):
+    for name in ("scores", "predictions", "confusion", "manifest"):
         table = run.read(name)
         assert set(table["cell"]) == set(scores["cell"])
         TABLES[name].to_arrow(table)

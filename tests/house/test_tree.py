@@ -79,6 +79,19 @@ def _package_addresses() -> set[str]:
     return places - PUBLIC_HOSTS
 
 
+def test_no_host_of_a_package_registry(files, repository):
+    """Packages are named, never the hosts that serve them: those are the user's settings."""
+    hosts = (
+        b"deb." + b"debian.org",
+        b"py" + b"pi.org",
+        b"files.python" + b"hosted",
+        b"registry.n" + b"pmjs",
+    )
+    pattern = re.compile(b"|".join(re.escape(host) for host in hosts))
+    here = repository / "tests" / "house" / "test_tree.py"
+    assert _found([file for file in files if file != here], repository, pattern) == []
+
+
 def test_names_of_files_work_on_every_system(files, repository):
     names = [str(file.relative_to(repository)) for file in files]
     assert [name for name in names if not re.fullmatch(r"[\w./+-]+", name, re.ASCII)] == []

@@ -94,7 +94,7 @@ else:
 def test_a_version_that_is_not_to_be_had(fake_apt: FakeApt, tmp_path: Path):
     fake_apt(
         "sys.exit(\"E: Version '1.0-1' for 'x' was not found\")",
-        'print("x | 2.0-3 | http://deb.debian.org/debian trixie/main amd64 Packages")',
+        'print("x | 2.0-3 | http://mirror.example/debian trixie/main amd64 Packages")',
     )
     with pytest.raises(FetchError) as error:
         provide(source("0" * 64), tmp_path)

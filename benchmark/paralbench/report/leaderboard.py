@@ -5,10 +5,8 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from paralbench.tables import RunFolder, frames
-
-FLOORS = ("majority", "duration")
-NO_UPSTREAM = "none"
+from paralbench.tables import RunFolder, frames, slots
+from paralbench.tables.slots import FLOORS
 
 
 @dataclass(frozen=True)
@@ -108,17 +106,9 @@ class RunTables:
             & (scores["train_share"] == 1.0),
         )
         failures = run.read("failures")
-        slots = {cell: slot for slot, cell in run.cells().items()}
-        planned = tuple({**slot_parts(slot), "cell": cell} for cell, slot in slots.items())
+        found = {cell: slot for slot, cell in run.cells().items()}
+        planned = tuple({**slots.split(slot), "cell": cell} for cell, slot in found.items())
         return cls(kept.reset_index(drop=True), failures, primary, run.skipped(), planned)
-
-
-SLOT_KEYS = ("setting", "task", "train", "test", "upstream", "recipe", "normalisation")
-
-
-def slot_parts(slot: str) -> dict[str, str]:
-    """A slot's parts by name."""
-    return dict(zip(SLOT_KEYS, slot.split("|"), strict=True))
 
 
 def leaderboard(

@@ -19,7 +19,7 @@ from paralbench.probes.recipes import Recipe, get_recipe
 from paralbench.probes.result import ProbeResult
 from paralbench.runner.device import one_thread
 from paralbench.runner.keys import cards_digest, cell_name, digest, rows_digest
-from paralbench.runner.plan import NO_UPSTREAM, Cell
+from paralbench.runner.plan import Cell
 from paralbench.runner.problem import Problem
 from paralbench.runner.request import Request
 from paralbench.runner.scoring import (
@@ -33,6 +33,7 @@ from paralbench.splits.develop import development
 from paralbench.splits.fold import Fold
 from paralbench.splits.gate import check
 from paralbench.tables import TABLES, frames
+from paralbench.tables.slots import NO_UPSTREAM
 
 if TYPE_CHECKING:
     from paralbench.features.extract import ExtractionReport

@@ -1,6 +1,5 @@
 """A corpus made ready: its manifest, decoded audio, and the record of what was left out."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from paralbench.corpora.load import load_manifest
 from paralbench.corpora.locate import locate
 from paralbench.corpora.manifest import Manifest
 from paralbench.splits.sample import sample
-from paralbench.tables.frames import column, records, rows
+from paralbench.tables.frames import records, rows
 
 DUPLICATE = "duplicate-content"
 AUDIT_COLUMNS = ["corpus", "utterance", "kept", "reason", "detail"]
@@ -30,18 +29,11 @@ class CorpusData:
         frame: the manifest's rows whose audio can be used, with ``corpus``, ``content`` (sha256 of
             the decoded audio) and ``seconds`` beside the manifest's columns.
         audit: one row per thing that was found: ``corpus, utterance, kept, reason, detail``.
-        seconds: wall time of reading labels and decoding.
     """
 
     card: CorpusCard
     frame: pd.DataFrame
     audit: pd.DataFrame
-    seconds: float
-
-    @property
-    def audio_seconds(self) -> float:
-        """Seconds of usable audio."""
-        return float(column(self.frame, "seconds").sum())
 
 
 @dataclass
@@ -100,7 +92,6 @@ class Corpora:
         return self._ready[corpus]
 
     def _prepare(self, corpus: str) -> CorpusData:
-        started = time.perf_counter()
         card = self.catalogue.corpora.get(corpus)
         self.progress(f"{corpus}: reading labels and audio")
         manifest = self.manifest(corpus)
@@ -112,7 +103,7 @@ class Corpora:
             seconds=audio["seconds"].to_numpy(),
         )
         frame = rows(whole, audio["reason"].isna().to_numpy())
-        return CorpusData(card, frame.reset_index(drop=True), audit, time.perf_counter() - started)
+        return CorpusData(card, frame.reset_index(drop=True), audit)
 
 
 def _cut(manifest: Manifest, clips: int, by: list[str], seed: int) -> Manifest:

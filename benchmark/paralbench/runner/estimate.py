@@ -10,10 +10,11 @@ from paralbench.errors import ParalbenchError
 from paralbench.features.store import FeatureStore
 from paralbench.runner.data import Corpora
 from paralbench.runner.device import choose_device, choose_precision
-from paralbench.runner.plan import NO_UPSTREAM, make_plan
+from paralbench.runner.plan import make_plan
 from paralbench.runner.request import Request
 from paralbench.runner.upstream import Upstream
 from paralbench.tables.frames import column
+from paralbench.tables.slots import NO_UPSTREAM
 from paralbench.upstreams.base import SAMPLE_RATE, Encoder
 
 _ASSUMED_SECONDS = 3.0  # of a clip whose length is not known yet

@@ -17,12 +17,13 @@ from paralbench.features.store import FeatureStore
 from paralbench.runner.cell import Context, cell_key, run_cell
 from paralbench.runner.data import Corpora
 from paralbench.runner.device import choose_device, choose_precision
-from paralbench.runner.plan import NO_UPSTREAM, Cell, Plan, make_plan
+from paralbench.runner.plan import Cell, Plan, make_plan
 from paralbench.runner.problem import Problem, build_problem
 from paralbench.runner.progress import Progress, Quiet
 from paralbench.runner.request import Request
 from paralbench.runner.upstream import Upstream, extract_with
 from paralbench.tables import RunFolder
+from paralbench.tables.slots import NO_UPSTREAM
 
 # What makes a cell fail, with a row that says why. Anything else is a fault of the machine or the
 # user's interruption, and ends the run.

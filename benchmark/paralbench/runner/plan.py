@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from paralbench.cards import Catalogue, Domain, HarmonisedCard
 from paralbench.errors import CorpusNotFoundError, ParalbenchError
 from paralbench.runner.request import Request
+from paralbench.tables import slots
+from paralbench.tables.slots import FLOORS, NO_UPSTREAM
 from paralbench.transfer.pairs import ordered_pairs
-
-FLOOR_RECIPES = ("majority", "duration")
-NO_UPSTREAM = "none"
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Cell:
     def slot(self) -> str:
         """What the cell is about, whatever the cards say: see ``tables/run_folder.py``."""
         parts = (self.setting, self.task, self.train, self.test)
-        return "|".join((*parts, self.upstream, self.recipe, self.normalisation))
+        return slots.join((*parts, self.upstream, self.recipe, self.normalisation))
 
 
 @dataclass(frozen=True)
@@ -111,12 +110,12 @@ def _cells(
     catalogue: Catalogue,
 ) -> Iterable[Cell]:
     for recipe in request.recipes:
-        if recipe in FLOOR_RECIPES:
+        if recipe in FLOORS:
             for setting, task, train, test, corpora in places:
                 yield Cell(setting, task, train, test, NO_UPSTREAM, recipe, "none", corpora)
     for upstream in request.upstreams:
         for recipe in request.recipes:
-            if recipe in FLOOR_RECIPES:
+            if recipe in FLOORS:
                 continue
             if recipe == "layers" and catalogue.upstreams.get(upstream).layers == 1:
                 continue  # the mix of one layer is that layer

@@ -86,7 +86,7 @@ def test_a_missing_key_is_named(smallest, write, tmp_path, kind):
         (
             "upstream",
             {"weights": [{"path": "x"}]},
-            "weights.0.source: missing; this key is required. Allowed: hub, folder, package, "
+            "weights.0.source: missing; this key is required. Allowed: hub, url, folder, package, "
             "installed, none.",
         ),
         (

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, StringConstraints, model_validator
 
 from paralbench.cards.base import (
     Card,
@@ -17,13 +17,36 @@ from paralbench.cards.base import (
 )
 
 
+class HubFile(Part):
+    """One file of a hub's repository."""
+
+    name: Text
+    sha256: Sha256 | None = None  # None: none is known
+
+
 class HubWeights(Part):
-    """A folder of a model hub at a pinned commit."""
+    """A repository of a model hub at a pinned commit: a transformers folder, or the files named.
+
+    ``revision`` must be stated: null says that no commit could be looked up. Then the newest is
+    fetched, and told; the checksum of what was found is part of the features' key all the same.
+    """
 
     source: Literal["hub"]
     repository: Text
-    revision: CommitHash
-    sha256: Sha256 | None = None
+    revision: CommitHash | None
+    files: tuple[HubFile, ...] = ()
+    sha256: Sha256 | None = None  # of the one file of weights of a transformers folder
+
+
+class UrlWeights(Part):
+    """One file at an address; it is kept under the address's last part.
+
+    ``sha256`` must be stated: null says that none is known.
+    """
+
+    source: Literal["url"]
+    url: Annotated[str, StringConstraints(pattern=r"^https://")]
+    sha256: Sha256 | None
 
 
 class FolderWeights(Part):
@@ -65,7 +88,7 @@ class NoWeights(Part):
 
 
 Weights = Annotated[
-    HubWeights | FolderWeights | PackageWeights | InstalledWeights | NoWeights,
+    HubWeights | UrlWeights | FolderWeights | PackageWeights | InstalledWeights | NoWeights,
     Field(discriminator="source"),
 ]
 
@@ -82,6 +105,9 @@ class UpstreamCard(Card):
     """A model that maps waveforms to hidden states, and what is known about it.
 
     ``layers`` counts hidden states, the input of the first transformer layer included.
+    ``architecture`` is what the checkpoint's own configuration says, in its own words, as far as
+    features and size depend on it: weights of another architecture are refused, and models with
+    random weights are made from it (:mod:`paralbench.upstreams.blueprints`).
     ``contaminated_by`` names corpora that the model saw in training, as corpus ids, whether or not
     there is a card for them.
     """
@@ -97,6 +123,7 @@ class UpstreamCard(Card):
     )
     window: Annotated[float, Field(gt=0)] = 30.0  # seconds that are encoded at once
     parameters: Annotated[int, Field(ge=0)] | None = None
+    architecture: dict[str, JsonValue] = Field(default_factory=dict)
     options: dict[str, bool | int | float | str] = Field(default_factory=dict)
     licence: Text
     licence_limits: Text | None = None

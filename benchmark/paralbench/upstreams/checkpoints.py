@@ -18,6 +18,8 @@ from paralbench.errors import WeightsError
 if TYPE_CHECKING:
     import torch
 
+    from paralbench.cards import UpstreamCard
+
 CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -69,6 +71,25 @@ def build_config(kind: Callable[..., Any], config: Mapping[str, Any], where: Pat
     except (StrictDataclassError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise WeightsError(f"{where}: not a valid {kind.__name__}: {reason}") from None
+
+
+def check_architecture(card: "UpstreamCard", config: Any, where: Path) -> None:
+    """Refuse weights whose configuration says otherwise than the card.
+
+    Raises:
+        WeightsError: the message lists what differs.
+    """
+    plain = json.loads(json.dumps(config.to_dict()))
+    differing = [
+        f"{name} is {plain.get(name)!r}, the card says {value!r}"
+        for name, value in card.architecture.items()
+        if plain.get(name) != value
+    ]
+    if differing:
+        raise WeightsError(
+            f"{where}: of another architecture than {card.file or card.id}: "
+            f"{'; '.join(differing[:8])}. Either the card or the weights are of another model."
+        )
 
 
 def read_json(file: Path) -> dict[str, Any]:

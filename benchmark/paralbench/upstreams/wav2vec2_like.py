@@ -183,6 +183,7 @@ def load(card: UpstreamCard, folder: Path | None = None) -> Wav2Vec2LikeEncoder:
     settings = {**data, "apply_spec_augment": False, "add_adapter": False}
     kind = getattr(transformers, architecture.config)
     config = checkpoints.build_config(kind, settings, folder / checkpoints.CONFIG)
+    checkpoints.check_architecture(card, config, folder / checkpoints.CONFIG)
     if min(*config.conv_kernel, *config.conv_stride, config.num_hidden_layers) < 1:
         raise WeightsError(
             f"{folder / checkpoints.CONFIG}: conv_kernel, conv_stride and num_hidden_layers must "

@@ -165,6 +165,7 @@ def load(card: UpstreamCard, folder: Path | None = None) -> WhisperEncoder:
     from transformers.models.whisper import modeling_whisper
 
     config = checkpoints.build_config(WhisperConfig, data, folder / checkpoints.CONFIG)
+    checkpoints.check_architecture(card, config, folder / checkpoints.CONFIG)
     _check_spectrogram(folder, config)
     seconds = config.max_source_positions * FRAME / SAMPLE_RATE
     if card.window > seconds:

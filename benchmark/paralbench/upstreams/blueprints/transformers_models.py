@@ -1,0 +1,109 @@
+"""Blueprints of the families that transformers holds: built and saved by transformers itself."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import JsonValue
+
+from paralbench.cards import UpstreamCard
+from paralbench.errors import CardError
+from paralbench.upstreams import checkpoints
+from paralbench.upstreams.wav2vec2_like import ARCHITECTURES
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class TransformersBlueprint:
+    """Models that transformers builds from the card's architecture.
+
+    Args:
+        kinds: names of transformers' configuration and model class, by ``model_type``.
+        smaller: widths, depths and vocabularies of a small model; a list is cut to the length of
+            the card's.
+        preprocessor: content of ``preprocessor_config.json``.
+    """
+
+    def __init__(
+        self,
+        kinds: Mapping[str, tuple[str, str]],
+        smaller: Mapping[str, JsonValue],
+        preprocessor: Mapping[str, JsonValue],
+    ):
+        self._kinds, self._smaller, self._preprocessor = kinds, smaller, preprocessor
+
+    def shrink(self, card: UpstreamCard) -> dict[str, JsonValue]:
+        """The card's architecture with the small sizes that its configuration knows."""
+        known = self._config(card).to_dict()
+        return card.architecture | {
+            name: value[: len(known[name])] if isinstance(value, list) else value
+            for name, value in self._smaller.items()
+            if name in known
+        }
+
+    def build(self, card: UpstreamCard) -> "nn.Module":
+        """The bare encoder of transformers."""
+        import transformers
+
+        _, model = self._kind(card)
+        return getattr(transformers, model)(self._config(card))
+
+    def save(self, module: Any, card: UpstreamCard, folder: Path) -> None:
+        """``save_pretrained``, and the preprocessor's configuration beside it."""
+        module.save_pretrained(folder)
+        text = json.dumps(dict(self._preprocessor))
+        (folder / checkpoints.PREPROCESSOR).write_text(text)
+
+    def _config(self, card: UpstreamCard) -> Any:
+        import transformers
+
+        name, _ = self._kind(card)
+        kind = getattr(transformers, name)
+        return checkpoints.build_config(kind, card.architecture, card.file or Path(card.id))
+
+    def _kind(self, card: UpstreamCard) -> tuple[str, str]:
+        given = card.architecture.get("model_type")
+        if not isinstance(given, str) or given not in self._kinds:
+            raise CardError(
+                f"{card.file or card.id}: architecture.model_type: {given!r} is not allowed. "
+                f"Allowed: {', '.join(sorted(self._kinds))}."
+            )
+        return self._kinds[given]
+
+
+WAV2VEC2_LIKE = TransformersBlueprint(
+    {name: (one.config, one.model) for name, one in ARCHITECTURES.items()},
+    {
+        "hidden_size": 32,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "intermediate_size": 48,
+        "conv_dim": [16] * 7,
+        "num_conv_pos_embedding_groups": 4,
+        "vocab_size": 8,
+        "codevector_dim": 16,
+        "proj_codevector_dim": 16,
+    },
+    {"do_normalize": True, "sampling_rate": 16_000},
+)
+
+WHISPER = TransformersBlueprint(
+    {"whisper": ("WhisperConfig", "WhisperModel")},
+    {
+        "d_model": 32,
+        "encoder_layers": 2,
+        "encoder_attention_heads": 4,
+        "encoder_ffn_dim": 48,
+        "decoder_layers": 1,
+        "decoder_attention_heads": 4,
+        "decoder_ffn_dim": 48,
+        "vocab_size": 64,
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "decoder_start_token_id": 3,
+    },
+    {"sampling_rate": 16_000},
+)

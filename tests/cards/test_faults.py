@@ -80,8 +80,8 @@ def test_a_missing_key_is_named(smallest, write, tmp_path, kind):
         (
             "upstream",
             {"weights": [{"source": "hubb"}]},
-            "weights.0.source: 'hubb' is not allowed. Did you mean 'hub'? Allowed: hub, folder, "
-            "package, installed, none.",
+            "weights.0.source: 'hubb' is not allowed. Did you mean 'hub'? Allowed: hub, url, "
+            "folder, package, installed, none.",
         ),
         (
             "upstream",
@@ -103,8 +103,8 @@ def test_a_missing_key_is_named(smallest, write, tmp_path, kind):
                     {"source": "hub", "repositry": "a", "repository": "a", "revision": COMMIT},
                 ]
             },
-            "weights.1.repositry: unknown key. Did you mean 'repository'? Allowed: repository, "
-            "revision, sha256, source.",
+            "weights.1.repositry: unknown key. Did you mean 'repository'? Allowed: files, "
+            "repository, revision, sha256, source.",
         ),
         (
             "corpus",

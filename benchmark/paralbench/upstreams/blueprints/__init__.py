@@ -18,7 +18,6 @@ from pydantic import JsonValue
 
 from paralbench.cards import UpstreamCard
 from paralbench.cards.upstream import InstalledWeights, NoWeights
-from paralbench.errors import CardError
 from paralbench.registry import Registry
 from paralbench.torchaudio_cure import ensure_torchaudio
 from paralbench.upstreams.base import Encoder
@@ -48,6 +47,7 @@ BLUEPRINTS: Registry[Blueprint] = Registry(
     "blueprint of the upstream family",
     "paralbench.blueprints",
     {
+        "ge2e": "paralbench.upstreams.blueprints.ge2e_model:GE2E",
         "wav2vec2-like": "paralbench.upstreams.blueprints.transformers_models:WAV2VEC2_LIKE",
         "whisper": "paralbench.upstreams.blueprints.transformers_models:WHISPER",
     },
@@ -125,10 +125,4 @@ def _needs_none(card: UpstreamCard) -> bool:
 
 def _blueprint(card: UpstreamCard) -> Blueprint:
     ensure_torchaudio()  # transformers and s3prl import torchaudio when it is installed
-    blueprint = BLUEPRINTS.get(card.family)
-    if not card.architecture:
-        raise CardError(
-            f"{card.file or card.id}: architecture: missing, so no model with random weights can "
-            "be made. State it as the checkpoint's own configuration does."
-        )
-    return blueprint
+    return BLUEPRINTS.get(card.family)

@@ -113,6 +113,7 @@ class UpstreamCard(Card):
     """
 
     kind: Literal["upstream"] = "upstream"
+    core: bool = False  # one of the suite's; the others extend it
     family: Text
     variant: Text = "plain"
     weights: Annotated[tuple[Weights, ...], Field(min_length=1)]

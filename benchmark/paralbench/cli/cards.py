@@ -35,9 +35,11 @@ def list_cards(
     if not rows:
         print(f"no {kind}")
         return
-    widths = [max(len(str(row[key])) for row in [*rows, {key: key}]) for key in rows[0]]
-    for row in [{key: key for key in rows[0]}, *rows]:
-        cells = [str(row[key]).ljust(width) for key, width in zip(rows[0], widths, strict=True)]
+    shown = [{key: _shown(value) for key, value in row.items()} for row in rows]
+    shown.insert(0, {key: key.replace("_", " ") for key in rows[0]})
+    widths = [max(len(row[key]) for row in shown) for key in rows[0]]
+    for row in shown:
+        cells = [cell.ljust(width) for cell, width in zip(row.values(), widths, strict=True)]
         print("  ".join(cells).rstrip())
 
 
@@ -85,18 +87,32 @@ def probe_rows() -> list[dict[str, Any]]:
     return [{"id": one.name, "about": one.about} for one in RECIPES.values()]
 
 
+def _shown(value: Any) -> str:
+    """A value in a table for people: whole numbers in groups of three, what is unknown as ``-``."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
 def _rows(shelves: Catalogue, kind: str) -> list[dict[str, Any]]:
     if kind == "upstreams":
         return [
             {
                 "id": card.id,
+                "tier": "core" if card.core else "extended",
                 "family": card.family,
-                "layers": card.layers or "?",
-                "dim": card.dim or "?",
-                "real weights": "verified" if card.verified_on_real_weights else "not yet",
+                "variant": card.variant,
+                "layers": card.layers,
+                "dim": card.dim,
+                "parameters": card.parameters,
+                "verified_on_real_weights": card.verified_on_real_weights
+                if card.weights[0].source != "none"
+                else None,
                 "licence": card.licence,
             }
-            for card in shelves.upstreams
+            for card in sorted(shelves.upstreams, key=lambda card: (not card.core, card.id))
         ]
     if kind == "tasks":
         return [

@@ -49,5 +49,6 @@ def describe(card: UpstreamCard, weights: Weights, encoder: Encoder) -> dict[str
         "variant": card.variant,
         "options": dict(sorted(card.options.items())),
         "window_samples": encoder.window_samples,
+        "min_samples": encoder.min_samples,
         "sample_rate": SAMPLE_RATE,
     }

@@ -99,6 +99,7 @@ class ModuleEncoder:
             type=f"{type(module).__module__}.{type(module).__qualname__}",
             key=key,
             window=self.window_samples,
+            min_samples=min_samples,
             weights=tensors_sha256(state),
             fingerprint=fingerprint(probe),
         )

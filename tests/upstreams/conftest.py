@@ -61,7 +61,6 @@ def save_speech_model(tmp_path) -> Callable[..., tuple[Any, Path]]:
             "num_hidden_layers": 3,
             "num_attention_heads": 4,
             "intermediate_size": 48,
-            "conv_dim": [16] * 7,
             "num_conv_pos_embedding_groups": 4,
             "vocab_size": 8,
             "codevector_dim": 16,
@@ -72,7 +71,9 @@ def save_speech_model(tmp_path) -> Callable[..., tuple[Any, Path]]:
         else:
             size |= {"num_conv_pos_embeddings": 32}
         torch.manual_seed(0)
-        settings = getattr(transformers, architecture.config)(**size | config)
+        kind = getattr(transformers, architecture.config)
+        size["conv_dim"] = [16] * len(kind().conv_dim)
+        settings = kind(**size | config)
         kind = architecture.model if head is None else architecture.model.replace("Model", head)
         model = getattr(transformers, kind)(settings).eval()
         folder = tmp_path / f"{model_type}-{len(list(tmp_path.iterdir()))}"

@@ -1,10 +1,7 @@
 """Cures that make transformers' speech encoders exact under padding.
 
-Passing the attention mask is not enough. Two places still look at padding (relative error of a
-mean-pooled utterance in a padded batch, measured on base-size models):
-
-- the GroupNorm of the first convolution averages over time, padding included (0.18);
-- a stack of positional convolutions reads what earlier ones wrote into padded frames (0.04).
+Passing the attention mask is not enough; :mod:`paralbench.upstreams.wav2vec2_padding` lists what
+still looks at padding in which architecture.
 
 The modules here replace or precede the ones at fault and read the lengths of the batch that is
 being encoded from a shared :class:`ValidFrames`. Without padding they do nothing.

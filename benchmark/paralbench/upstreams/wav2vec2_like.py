@@ -1,4 +1,4 @@
-"""wav2vec 2.0, HuBERT, WavLM, UniSpeech-SAT and data2vec: one family, loaded with transformers.
+"""wav2vec 2.0, HuBERT, WavLM, data2vec and their kin: one family, loaded with transformers.
 
 Layers: 0 is the input of the first transformer layer (projected convolution features plus
 positional convolution), 1 to L - 1 are the outputs of the layers, and L is the encoder's output.
@@ -6,6 +6,11 @@ In models with ``do_stable_layer_norm`` (the large ones) the residual stream is 
 between layers, and L is the last layer's output *after* the encoder's final LayerNorm. That is
 the convention of s3prl and of transformers 4; transformers 5 leaves its last ``hidden_states``
 before that LayerNorm, so it is not what is taken here. In the other models both are the same.
+Conformers have that final LayerNorm too, and no positional convolution in layer 0.
+
+SEW and SEW-D halve the frame rate between convolutions and transformer (25 frames per second) and
+double it again behind the last layer. Every layer here is at the transformer's rate, and L is the
+last layer's output *before* the upsampling, which only serves what is stacked upon it.
 
 An utterance is normalised over its own samples where ``preprocessor_config.json`` says
 ``do_normalize``; where that file is missing, the card must say it (``options: {do_normalize:
@@ -50,8 +55,14 @@ class Architecture:
 ARCHITECTURES = {
     "data2vec-audio": Architecture("Data2VecAudioConfig", "Data2VecAudioModel", "data2vec_audio"),
     "hubert": Architecture("HubertConfig", "HubertModel", "hubert"),
+    "sew": Architecture("SEWConfig", "SEWModel", "sew"),
+    "sew-d": Architecture("SEWDConfig", "SEWDModel", "sew_d"),
+    "unispeech": Architecture("UniSpeechConfig", "UniSpeechModel", "unispeech"),
     "unispeech-sat": Architecture("UniSpeechSatConfig", "UniSpeechSatModel", "unispeech_sat"),
     "wav2vec2": Architecture("Wav2Vec2Config", "Wav2Vec2Model", "wav2vec2"),
+    "wav2vec2-conformer": Architecture(
+        "Wav2Vec2ConformerConfig", "Wav2Vec2ConformerModel", "wav2vec2_conformer"
+    ),
     "wavlm": Architecture("WavLMConfig", "WavLMModel", "wavlm"),
 }
 
@@ -97,18 +108,19 @@ class Wav2Vec2LikeEncoder:
     batching: Batching = "any"
 
     def __init__(self, model: Any, *, do_normalize: bool, window: float, weights_key: str):
-        from paralbench.upstreams.padding import ValidFrames
+        from paralbench.upstreams.wav2vec2_padding import SQUEEZED, make_exact, valid_frames
 
         self.model = model
         self.do_normalize = do_normalize
         self.weights_key = weights_key
         config = model.config
-        self._frames = ValidFrames(config.conv_kernel, config.conv_stride)
+        self._frames = valid_frames(config)
+        self._squeezed = config.model_type in SQUEEZED
         self.n_layers = config.num_hidden_layers + 1
         self.dim = config.hidden_size
         self.min_samples = self._frames.receptive_field
         self.window_samples = round(window * SAMPLE_RATE)
-        _make_exact(model, self._frames)
+        make_exact(model, self._frames)
 
     def prepare(self, waveform: np.ndarray) -> np.ndarray:
         """Zero mean and unit variance over the utterance, if the model was trained so.
@@ -149,12 +161,16 @@ class Wav2Vec2LikeEncoder:
                 output_attentions=False,
                 return_dict=True,
             )
-        layers = [*output.hidden_states[:-1], output.last_hidden_state]
+        last = output.hidden_states[-1] if self._squeezed else output.last_hidden_state
+        layers = [*output.hidden_states[:-1], last]
         return HiddenStates(layers, frames)
 
     def to(self, device: "torch.device", dtype: "torch.dtype") -> Self:
         """Move to a device and a precision, in place."""
+        from paralbench.upstreams.wav2vec2_padding import forget_positions
+
         self.model.to(device=device, dtype=dtype)
+        forget_positions(self.model)
         return self
 
 
@@ -227,21 +243,3 @@ def _normalisation(card: UpstreamCard, folder: Path) -> bool:
             f"there, or say it in {where}: options: {{do_normalize: true}} or false."
         )
     return value
-
-
-def _make_exact(model: Any, frames: Any) -> None:
-    """Apply the cures of :mod:`paralbench.upstreams.padding`, and fold weight normalisation."""
-    from torch import nn
-    from torch.nn.utils import parametrize
-
-    from paralbench.upstreams.padding import ValidGroupNorm, zero_padding_before
-
-    for index, layer in enumerate(model.feature_extractor.conv_layers):
-        if isinstance(norm := getattr(layer, "layer_norm", None), nn.GroupNorm):
-            layer.layer_norm = ValidGroupNorm(norm, frames, index)
-    for module in list(model.encoder.pos_conv_embed.modules()):
-        if not isinstance(module, nn.Conv1d):
-            continue
-        if parametrize.is_parametrized(module, "weight"):
-            parametrize.remove_parametrizations(module, "weight")
-        zero_padding_before(module, frames)

@@ -32,10 +32,12 @@ FAMILIES: Registry[Family] = Registry(
     "upstream family",
     "paralbench.families",
     {
+        "emotion2vec": "paralbench.upstreams.emotion2vec:load",
         "fbank": "paralbench.upstreams.fbank:load",
         "ge2e": "paralbench.upstreams.ge2e:load",
         "opensmile": "paralbench.upstreams.opensmile_family:load",
         "prosody": "paralbench.upstreams.prosody:load",
+        "wav2vec2-bert": "paralbench.upstreams.wav2vec2_bert:load",
         "wav2vec2-like": "paralbench.upstreams.wav2vec2_like:load",
         "whisper": "paralbench.upstreams.whisper:load",
     },

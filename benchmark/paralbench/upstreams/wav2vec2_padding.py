@@ -60,18 +60,25 @@ def make_exact(model: Any, frames: ValidFrames) -> None:
 
 def forget_positions(model: Any) -> None:
     """Drop a table of positions that transformers keeps without regard to precision or device."""
-    positions = getattr(model.encoder, "embed_positions", None)
+    positions: Any = getattr(model.encoder, "embed_positions", None)
     if hasattr(positions, "cached_sequence_length"):
         positions.cached_sequence_length = None
         positions.cached_rotary_positional_embedding = None
 
 
-def _mend_conformer(model: Any, frames: ValidFrames) -> None:
-    """Zero padding before depthwise convolutions; give positions that are computed their values."""
-    positions = model.encoder.embed_positions
-    if any(buffer.is_meta for buffer in (positions.buffers() if positions is not None else ())):
-        # No checkpoint holds them, and the model was built without memory for its tensors.
+def restore_positions(model: Any) -> None:
+    """Compute a Conformer's table of positions again, if it was built without memory.
+
+    No checkpoint holds it, so loading one leaves it without values.
+    """
+    positions: Any = model.encoder.embed_positions
+    if positions is not None and any(buffer.is_meta for buffer in positions.buffers()):
         model.encoder.embed_positions = type(positions)(model.config)
+
+
+def _mend_conformer(model: Any, frames: ValidFrames) -> None:
+    """Let depthwise convolutions see zeros in padded frames."""
+    restore_positions(model)
     for layer in model.encoder.layers:
         zero_padding_before(layer.conv_module.depthwise_conv, frames)
 

@@ -28,4 +28,4 @@ def test_fetched_corpus_is_as_its_card_says(
     report = verify(card, root, AudioCache())
     assert report.differences == []
     # What is left out for its audio is known to the card.
-    assert set(report.excluded) <= {"extra", "duplicate-row", "known-bad", "label-missing"}
+    assert set(report.excluded) <= {"extra", "copy", "known-bad", "label-missing"}

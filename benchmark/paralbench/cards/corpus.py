@@ -91,14 +91,23 @@ class Label(Part):
         return self
 
 
+Count = Annotated[int, Field(ge=0)]
+
+
 class Expected(Part):
-    """What the whole release holds, for ``corpora verify``."""
+    """What a whole release holds, for ``corpora verify``; only what its owners or a count say."""
 
     utterances: Annotated[int, Field(ge=1)] | None = None
     hours: Annotated[float, Field(gt=0)] | None = None
     speakers: Annotated[int, Field(ge=1)] | None = None
+    sessions: Annotated[int, Field(ge=1)] | None = None
     # label -> class -> utterances
-    classes: dict[str, dict[str, Annotated[int, Field(ge=0)]]] = Field(default_factory=dict)
+    classes: dict[str, dict[str, Count]] = Field(default_factory=dict)
+    splits: dict[Literal["train", "development", "test"], Count] = Field(default_factory=dict)
+    # split -> label -> class -> utterances
+    split_classes: dict[Literal["train", "development", "test"], dict[str, dict[str, Count]]] = (
+        Field(default_factory=dict)
+    )
 
 
 class KnownBad(Part):
@@ -118,7 +127,12 @@ class InlineTask(Part):
 
 
 class CorpusCard(Card):
-    """A corpus as its owners distribute it."""
+    """A corpus as its owners distribute it.
+
+    ``folders`` are the names that the corpus's folder usually has, beside its id. ``expected`` is
+    what the one release holds; where there are several that look different, ``releases`` says it
+    for each, by its name, and ``corpora verify`` tells which one it sees.
+    """
 
     kind: Literal["corpus"] = "corpus"
     release: Text | None = None
@@ -127,6 +141,7 @@ class CorpusCard(Card):
     homepage: Text | None = None
     citation: Text | None = None
     sources: tuple[Source, ...] = ()
+    folders: Annotated[tuple[Text, ...], EachOnce] = ()
     root: Text | None = None  # relative to the card's folder; for a user's own corpus
     reader: Reader
     languages: tuple[Text, ...] = ()
@@ -134,24 +149,33 @@ class CorpusCard(Card):
     speakers: Literal["known", "unknown"]
     resample: Literal["speaker", "session", "utterance"] = "speaker"
     expected: Expected = Field(default_factory=Expected)
+    releases: dict[Text, Expected] = Field(default_factory=dict)
     known_bad: tuple[KnownBad, ...] = ()
     traps: tuple[Text, ...] = ()
     tasks: tuple[InlineTask, ...] = ()
 
     @model_validator(mode="after")
     def _names_its_labels(self):
-        for label, classes in self.expected.classes.items():
-            self._label("expected.classes", label)
-            for name in classes:
-                if name not in self.labels[label].values:
-                    raise WrongKeyError(
-                        f"expected.classes.{label}",
-                        f"{name!r} is not allowed. Allowed: "
-                        f"{', '.join(self.labels[label].values) or 'none; this label is a number'}",
-                    )
+        named = {"expected": self.expected}
+        named |= {f"releases.{name}": one for name, one in self.releases.items()}
+        for key, one in named.items():
+            self._counts(f"{key}.classes", one.classes)
+            for split, classes in one.split_classes.items():
+                self._counts(f"{key}.split_classes.{split}", classes)
         for number, task in enumerate(self.tasks):
             self._label(f"tasks.{number}.label", task.label)
         return self
+
+    def _counts(self, key: str, counts: dict[str, dict[str, int]]) -> None:
+        for label, classes in counts.items():
+            self._label(key, label)
+            for name in classes:
+                if name not in self.labels[label].values:
+                    raise WrongKeyError(
+                        f"{key}.{label}",
+                        f"{name!r} is not allowed. Allowed: "
+                        f"{', '.join(self.labels[label].values) or 'none; this label is a number'}",
+                    )
 
     def _label(self, key: str, label: str) -> None:
         if label not in self.labels:

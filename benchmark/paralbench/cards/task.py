@@ -36,7 +36,9 @@ class Split(Part):
     folds: Annotated[int, Field(ge=2)] | None = None
     seed: int = 0
     file: Text | None = None
-    leaks: Annotated[tuple[Literal["speaker", "session", "content"], ...], EachOnce] = ()
+    leaks: Annotated[
+        tuple[Literal["speaker", "session", "content", "transcript"], ...], EachOnce
+    ] = ()
     leaks_reason: Text | None = None
 
     @model_validator(mode="after")
@@ -110,12 +112,18 @@ class _Target(Card):
 
 
 class TaskCard(_Target):
-    """Corpus, label, target, split protocol, metrics (the first is primary) and time span."""
+    """Corpus, label, target, split protocol, metrics (the first is primary) and time span.
+
+    With ``unit: session`` the statistics of a session's utterances are merged, weighted by their
+    frames, before the probe sees them: one example and one prediction per session.
+    """
 
     kind: Literal["task"] = "task"
+    core: bool = False  # one of the suite's; the others extend it
     corpus: Id
     where: Where = Field(default_factory=dict)  # keeps rows whose column has one of the values
     split: Split
+    unit: Literal["utterance", "session"] = "utterance"
     span: Literal["short", "medium", "long"]
 
 

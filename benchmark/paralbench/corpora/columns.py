@@ -15,7 +15,8 @@ FIXED_COLUMNS = (
 REASONS = {
     "missing": "listed by the corpus's labels, and no audio file is there",
     "extra": "an audio file that the corpus's labels do not cover",
-    "duplicate-row": "a second row, or a second copy of the file, for one utterance",
+    "duplicate-row": "a second row for one utterance",
+    "copy": "a second copy of a file, with another suffix",
     "label-missing": "none of the card's labels is given",
     "label-unknown": "a label has a value that the card does not name, or contradicts another",
     "known-bad": "the card names the utterance as bad",

@@ -4,22 +4,39 @@ from dataclasses import replace
 from pathlib import Path
 
 from paralbench.cards.corpus import CorpusCard
+from paralbench.corpora.columns import REASONS
 from paralbench.corpora.manifest import Exclusion, Manifest
 from paralbench.corpora.readers import READERS
 from paralbench.errors import CorpusError
 
+# What a whole and undamaged corpus has none of.
+FAULTS = ("missing", "duplicate-row", "label-unknown")
+_MOST_SHOWN = 3
 
-def load_manifest(card: CorpusCard, root: Path) -> Manifest:
+
+def load_manifest(
+    card: CorpusCard, root: Path, *, partial: bool = False, look: bool = True
+) -> Manifest:
     """The utterances of a corpus that can be used, as far as its labels and names tell.
 
     What the card names as known to be bad is excluded as ``known-bad``.
+
+    Args:
+        card: the corpus card.
+        root: the corpus's folder.
+        partial: whether audio may be missing, and rows doubled or not understood: they are
+            excluded and recorded. Otherwise they are an error.
+        look: whether the audio files are looked for. Readers whose labels are in the files' names
+            look all the same.
 
     Raises:
         UnknownNameError: the card names a reader that does not exist.
         CardError: the reader's options are wrong.
         CorpusError: the folder does not look as the owners distribute the corpus.
     """
-    manifest = read_manifest(card, root)
+    manifest = read_manifest(card, root, look=look)
+    if not partial:
+        _refuse_faults(card, manifest)
     reasons = {one.utterance: one.reason for one in card.known_bad}
     bad = [name for name in manifest.frame["utterance"].tolist() if name in reasons]
     if not bad:
@@ -33,7 +50,30 @@ def load_manifest(card: CorpusCard, root: Path) -> Manifest:
     )
 
 
-def read_manifest(card: CorpusCard, root: Path) -> Manifest:
+def _refuse_faults(card: CorpusCard, manifest: Manifest) -> None:
+    known = {one.utterance for one in card.known_bad}
+    faults = [
+        one for one in manifest.excluded if one.reason in FAULTS and one.utterance not in known
+    ]
+    if not faults:
+        return
+    lines = []
+    for reason in FAULTS:
+        found = [one for one in faults if one.reason == reason]
+        lines += [f"  {reason} ({REASONS[reason]}): {len(found)}"] if found else []
+        lines += [
+            f"    {one.utterance}" + (f": {one.detail}" if one.detail else "")
+            for one in found[:_MOST_SHOWN]
+        ]
+    raise CorpusError(
+        f"{card.id}: {manifest.root} is not whole; {len(manifest)} utterances can be used, but\n"
+        + "\n".join(lines)
+        + "\nComplete or mend the folder, or go on with what is there: --partial, which records "
+        "every utterance that is left out."
+    )
+
+
+def read_manifest(card: CorpusCard, root: Path, *, look: bool = True) -> Manifest:
     """What the reader finds, with the utterances that are known to be bad.
 
     Raises:
@@ -44,7 +84,7 @@ def read_manifest(card: CorpusCard, root: Path) -> Manifest:
     if not root.is_dir():
         what = "is a file, not the corpus's folder" if root.exists() else "does not exist"
         raise CorpusError(f"{card.id}: {root} {what}.")
-    manifest = read(card, root)
+    manifest = read(card, root, look=look)
     for name, label in card.labels.items():
         if name not in manifest.frame.columns:
             raise CorpusError(

@@ -95,7 +95,7 @@ def make_manifest(
         if path.is_absolute() or ".." in path.parts:
             raise CorpusError(f"{corpus}: {utterance}: the path {str(path)!r} leaves the root.")
         seen[utterance] = {**row, "utterance": utterance, "path": str(path)}
-    ordered = [seen[key] for key in sorted(seen)]
+    ordered = list(seen.values())
     others = dict.fromkeys(name for row in ordered for name in row if name not in FIXED_COLUMNS)
     frame = pd.DataFrame(
         {
@@ -103,7 +103,37 @@ def make_manifest(
             for name in (*FIXED_COLUMNS, *others)
         }
     )
-    return Manifest(corpus, root, frame, tuple(dropped))
+    return _sorted(corpus, root, frame, dropped)
+
+
+def manifest_of_frame(
+    corpus: str, root: Path, frame: pd.DataFrame, excluded: list[Exclusion]
+) -> Manifest:
+    """Build a manifest from a table with all of the fixed columns, one row per utterance.
+
+    Raises:
+        CorpusError: there are no rows, or a path is absolute or leaves the root.
+    """
+    if frame.empty:
+        raise CorpusError(_nothing(corpus, root, excluded))
+    paths = frame["path"].astype("string")
+    wrong = paths.str.startswith("/") | paths.str.contains(r"(?:^|/)\.\.(?:/|$)")
+    if wrong.any():
+        name, path = frame.loc[wrong, ["utterance", "path"]].iloc[0]
+        raise CorpusError(f"{corpus}: {name}: the path {path!r} leaves the root.")
+    others = [name for name in frame.columns if name not in FIXED_COLUMNS]
+    typed = pd.DataFrame(
+        {
+            name: frame[name].astype(_DTYPES[name]) if name in _DTYPES else frame[name]
+            for name in (*FIXED_COLUMNS, *others)
+        }
+    )
+    return _sorted(corpus, root, typed, excluded)
+
+
+def _sorted(corpus: str, root: Path, frame: pd.DataFrame, excluded: list[Exclusion]) -> Manifest:
+    frame = frame.sort_values("utterance", ignore_index=True)
+    return Manifest(corpus, root, frame, tuple(excluded))
 
 
 def _nothing(corpus: str, root: Path, excluded: list[Exclusion]) -> str:

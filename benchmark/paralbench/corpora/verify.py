@@ -115,7 +115,7 @@ def verify(card: CorpusCard, root: Path, cache: "AudioCache") -> Report:
         UnknownNameError, CardError, CorpusError: see
             :func:`paralbench.corpora.load.load_manifest`.
     """
-    whole, manifest = read_manifest(card, root), load_manifest(card, root)
+    whole, manifest = read_manifest(card, root), load_manifest(card, root, partial=True)
     audio = cache.prepare(whole.root, segments_of(whole.frame))
     decoded = audio["reason"].isna()
     usable = decoded & audio["utterance"].isin(manifest.frame["utterance"].tolist())

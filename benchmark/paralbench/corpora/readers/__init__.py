@@ -1,12 +1,12 @@
 """Readers: each turns a folder, as the corpus's owners distribute it, into a manifest.
 
-A reader is ``read(card, root) -> Manifest``. ``filename`` and ``csv`` serve any corpus whose labels
+A reader is ``read(card, root, *, look=True) -> Manifest``; ``look`` is whether it looks for the
+audio files, where it could do without. ``filename`` and ``csv`` serve any corpus whose labels
 are in its file names or in a table; the others know the traps of one corpus.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from paralbench.cards.corpus import CorpusCard
 from paralbench.errors import UnknownNameError
@@ -15,7 +15,19 @@ from paralbench.registry import Registry
 if TYPE_CHECKING:
     from paralbench.corpora.manifest import Manifest
 
-Read = Callable[[CorpusCard, Path], "Manifest"]
+
+class Read(Protocol):
+    """From a card and a folder to the utterances that its labels and names tell of."""
+
+    def __call__(self, card: CorpusCard, root: Path, /, *, look: bool = True) -> "Manifest":
+        """Read the corpus.
+
+        Raises:
+            CardError: the reader's options are wrong.
+            CorpusError: the folder does not look as the owners distribute the corpus.
+        """
+        ...
+
 
 _HERE = "paralbench.corpora.readers"
 

@@ -16,7 +16,7 @@ _VOICE = re.compile(r"(?P<language>[a-z]{2})_[A-Z]{2}_(?P<gender>[mf])_(?P<speak
 _NO_PROMPT = re.compile(r"silence/.*|beep.*|tt-.*|.*-2tone")
 
 
-def read(card: CorpusCard, root: Path) -> Manifest:
+def read(card: CorpusCard, root: Path, *, look: bool = True) -> Manifest:
     """Read the voices' folders; silences, beeps, tones and the ``tt-`` jokes are ``extra``."""
     no_options(card)
     require(card.id, root, _fits, "folders of voices named like it_IT_m_Carlo are")

@@ -22,7 +22,7 @@ _LEVELS = {"0": "low", "1": "neutral", "2": "high"}
 _WORDS = ("اعجبني", "لم يعجبني", "هذا", "الفيلم", "رائع", "مقول", "سيئ")
 
 
-def read(card: CorpusCard, root: Path) -> Manifest:
+def read(card: CorpusCard, root: Path, *, look: bool = True) -> Manifest:
     """Read the seven word folders; ``speakers_info.json``, where it is, must agree with the names.
 
     Raises:

@@ -24,7 +24,7 @@ from paralbench.corpora.readers.options import CsvOptions, allowed_columns
 from paralbench.errors import CorpusError
 
 
-def read(card: CorpusCard, root: Path) -> Manifest:
+def read(card: CorpusCard, root: Path, *, look: bool = True) -> Manifest:
     """Read a table's rows.
 
     Raises:

@@ -20,7 +20,7 @@ from paralbench.corpora.readers.options import FilenameOptions
 from paralbench.errors import CorpusError
 
 
-def read(card: CorpusCard, root: Path) -> Manifest:
+def read(card: CorpusCard, root: Path, *, look: bool = True) -> Manifest:
     """Read the labels that named groups of a pattern find in the paths.
 
     Raises:

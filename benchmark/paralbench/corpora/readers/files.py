@@ -57,7 +57,7 @@ class AudioFiles:
         return path if path in copies else next(iter(copies), None)
 
     def unused(self, used: set[str], detail: str) -> "list[Exclusion]":
-        """The files that no row names: ``extra``, or ``duplicate-row`` beside a copy in use."""
+        """The files that no row names: ``extra``, or ``copy`` beside one in use."""
         from paralbench.corpora.manifest import Exclusion
 
         found = []
@@ -69,7 +69,7 @@ class AudioFiles:
                 if taken is None:
                     found.append(Exclusion(name, "extra", detail))
                     break
-                found.append(Exclusion(name, "duplicate-row", f"{copy} beside {taken}"))
+                found.append(Exclusion(name, "copy", f"{copy} beside {taken}"))
         return found
 
 

@@ -17,7 +17,7 @@ _LANGUAGES = ("cs", "nl")
 _FISH = {"m": ("small", "female"), "v": ("big", "male")}
 
 
-def read(card: CorpusCard, root: Path) -> Manifest:
+def read(card: CorpusCard, root: Path, *, look: bool = True) -> Manifest:
     """Read the two fish; all other voices are excluded as ``label-missing``.
 
     ``session`` is left empty. The levels are shared by the two languages, but each language was

@@ -13,7 +13,7 @@ from paralbench.corpora.readers.options import no_options
 _KINDS = ("alpha", "syllab")
 
 
-def read(card: CorpusCard, root: Path) -> Manifest:
+def read(card: CorpusCard, root: Path, *, look: bool = True) -> Manifest:
     """Read the language folders; variants (en_GB, pt_BR) count to their language."""
     no_options(card)
     require(card.id, root, _fits, "folders of languages, each with a folder alpha, are")

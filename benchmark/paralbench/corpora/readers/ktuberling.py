@@ -12,7 +12,7 @@ from paralbench.corpora.readers.names import manifest_of_names
 from paralbench.corpora.readers.options import no_options
 
 
-def read(card: CorpusCard, root: Path) -> Manifest:
+def read(card: CorpusCard, root: Path, *, look: bool = True) -> Manifest:
     """Read the language folders.
 
     Serbian comes four times (``sr``, ``sr@latin``, ``sr@ijekavian``, ``sr@ijekavianlatin``), one
@@ -30,7 +30,7 @@ def read(card: CorpusCard, root: Path) -> Manifest:
             return None
         plain = files.find(f"{language}/{word}") if folder != language else None
         if plain is not None and filecmp.cmp(root / path, root / plain, shallow=False):
-            return Exclusion(name, "duplicate-row", f"the same file as {plain}")
+            return Exclusion(name, "copy", f"the same file as {plain}")
         return {"language": language}
 
     return manifest_of_names(card, root, files, parse, "like en/hat")

@@ -8,9 +8,9 @@ from paralbench.errors import CorpusError
 
 Row = dict[str, object]
 
-_GENDERS = {"female": "female", "f": "female", "male": "male", "m": "male"}
+GENDERS = {"female": "female", "f": "female", "male": "male", "m": "male"}
 
-_SPLITS = {
+SPLITS = {
     "train": "train",
     "training": "train",
     "dev": "development",
@@ -54,7 +54,7 @@ def settle(
         row["language"] = card.languages[0]
     if row.get("gender"):
         given = str(row["gender"])
-        row["gender"] = _GENDERS.get(given.lower(), given if "gender" in card.labels else None)
+        row["gender"] = GENDERS.get(given.lower(), given if "gender" in card.labels else None)
     if row.get("split"):
         row["split"] = _split(card, utterance, str(row["split"]))
     for column in ("start", "end"):
@@ -94,12 +94,12 @@ def _allowed(label: Label) -> str:
 
 
 def _split(card: CorpusCard, utterance: str, value: str) -> str:
-    if value.lower() not in _SPLITS:
+    if value.lower() not in SPLITS:
         raise CorpusError(
             f"{card.id}: {utterance}: split: {value!r} is not allowed. Allowed: train, "
             "development, test; map other words in the card's reader.options.values.split."
         )
-    return _SPLITS[value.lower()]
+    return SPLITS[value.lower()]
 
 
 def _time(card: CorpusCard, utterance: str, column: str, value: str) -> float:

@@ -16,7 +16,7 @@ _TABLE = CsvOptions(
 )
 
 
-def read(card: CorpusCard, root: Path) -> Manifest:
+def read(card: CorpusCard, root: Path, *, look: bool = True) -> Manifest:
     """Read ``data.tsv`` and ``samples/``; blanks before a speaker's name are dropped."""
     no_options(card)
     return read_table(card, root, _TABLE)

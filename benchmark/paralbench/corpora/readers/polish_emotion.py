@@ -16,7 +16,7 @@ _NAME = re.compile(r"(?P<speaker>m[0-9]+)\.(?P<emotion>[a-z])_(?P<word>[a-z]+)_(
 _EMOTIONS = {"a": "anger", "s": "fear", "n": "neutral"}  # s as in strach
 
 
-def read(card: CorpusCard, root: Path) -> Manifest:
+def read(card: CorpusCard, root: Path, *, look: bool = True) -> Manifest:
     """Read the names of the files directly in the folder."""
     no_options(card)
     require(card.id, root, _fits, "files named like m1.a_oddaj_4.wav are")

@@ -16,7 +16,7 @@ _FOLDERS = {"Angry": "angry", "Happy": "happy", "Neutral": "neutral", "Sad": "sa
 _NAME = re.compile(r"(?P<speaker>S(?P<gender>[MF])[0-9]+)_F[0-9]+_(?P<emotion>[AHNS])[0-9]+")
 
 
-def read(card: CorpusCard, root: Path) -> Manifest:
+def read(card: CorpusCard, root: Path, *, look: bool = True) -> Manifest:
     """Read the four folders; a clip whose name and folder disagree on the emotion is excluded."""
     no_options(card)
     require(

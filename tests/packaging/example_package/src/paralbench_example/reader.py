@@ -3,7 +3,7 @@
 from paralbench.corpora.manifest import make_manifest
 
 
-def read(card, root):
+def read(card, root, *, look=True):
     """Read speaker and voice from the path."""
     rows = [
         {

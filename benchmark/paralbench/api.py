@@ -85,6 +85,7 @@ def evaluate(
     limit: int | None = None,
     seed: int = 0,
     seeds: int | None = None,
+    partial: bool = False,
     allow_leakage: bool = False,
     progress: Progress | None = None,
 ) -> Results:
@@ -106,6 +107,8 @@ def evaluate(
         limit: at most so many utterances of each corpus.
         seed: of samples, splits and resamples.
         seeds: how many probe seeds; by default the recipe's.
+        partial: go on where a corpus lacks audio or has rows that are not understood; they are
+            recorded as exclusions.
         allow_leakage: run leaking splits and stamp their rows, instead of refusing them.
         progress: told of what happens.
 
@@ -139,6 +142,7 @@ def evaluate(
         seed=seed,
         seeds=seeds,
         allow_leakage=allow_leakage,
+        partial=partial,
     )
     with tempfile.TemporaryDirectory() as scratch:
         folder = RunFolder(out if out is not None else scratch)
@@ -158,6 +162,7 @@ def extract(
     precision: str = "auto",
     limit: int | None = None,
     seed: int = 0,
+    partial: bool = False,
     progress: Progress | None = None,
 ) -> Features:
     """Pooled features of a corpus or of audio files; kept, so that a second call only reads them.
@@ -171,6 +176,7 @@ def extract(
         precision: see :func:`evaluate`.
         limit: at most so many utterances of a corpus.
         seed: of that sample.
+        partial: see :func:`evaluate`.
         progress: told of what happens.
 
     Raises:
@@ -186,6 +192,7 @@ def extract(
         {audio: Path(root)} if isinstance(audio, str) and root is not None else {},
         limit=limit,
         seed=seed,
+        partial=partial,
     )
     frame = corpora.get(audio).frame if isinstance(audio, str) else _files(corpora, audio)
     found = _find(catalogue, upstream, chosen)

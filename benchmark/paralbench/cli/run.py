@@ -37,6 +37,9 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan an
 LeakageOption = Annotated[
     bool, typer.Option("--allow-leakage", help="Run splits that leak, and stamp their rows.")
 ]
+PartialOption = Annotated[
+    bool, typer.Option("--partial", help="Go on where a corpus is not whole; record what lacks.")
+]
 ThreadsOption = Annotated[int | None, typer.Option(help="CPU threads.", min=1)]
 
 
@@ -67,6 +70,7 @@ def run(
     seeds: SeedsOption = None,
     threads: ThreadsOption = None,
     allow_leakage: LeakageOption = False,
+    partial: PartialOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Extract features, train probes, write the tables. The same command again goes on."""
@@ -86,6 +90,7 @@ def run(
         "seeds": seeds,
         "threads": threads,
         "allow_leakage": allow_leakage,
+        "partial": partial,
     }
     sys.exit(_execute(shelves, _request(shelves, suite, given), out, dry_run=dry_run))
 
@@ -101,6 +106,7 @@ def transfer(
     precision: PrecisionOption = "auto",
     limit: LimitOption = None,
     seed: SeedOption = None,
+    partial: PartialOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Train on one corpus, test on another, for every ordered pair that shares a label."""
@@ -114,6 +120,7 @@ def transfer(
         "precision": precision,
         "limit": limit,
         "seed": seed,
+        "partial": partial,
     }
     sys.exit(_execute(shelves, _request(shelves, None, given), out, dry_run=dry_run))
 

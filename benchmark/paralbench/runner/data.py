@@ -47,6 +47,7 @@ class Corpora:
         samples: corpus id to the part that is taken.
         limit: at most this many utterances of each corpus, whatever its sample.
         seed: seed of the samples.
+        partial: see :func:`~paralbench.corpora.load.load_manifest`.
         progress: called with a line of text when something slow begins.
     """
 
@@ -56,6 +57,7 @@ class Corpora:
     samples: Mapping[str, Sample] = field(default_factory=dict)
     limit: int | None = None
     seed: int = 0
+    partial: bool = False
     progress: Callable[[str], None] = lambda _line: None
     _ready: dict[str, CorpusData] = field(default_factory=dict, init=False)
 
@@ -69,14 +71,14 @@ class Corpora:
 
     def manifest(self, corpus: str) -> Manifest:
         """The corpus's manifest, cut to the sample where the run takes one."""
-        manifest = load_manifest(self.catalogue.corpora.get(corpus), self.root(corpus))
+        card = self.catalogue.corpora.get(corpus)
+        manifest = load_manifest(card, self.root(corpus), partial=self.partial)
         part = self.samples.get(corpus)
         if part is not None:
             kept = manifest.where(part.where)
             manifest = _cut(kept, part.clips, list(part.by), self.seed)
         if self.limit is not None and len(manifest) > self.limit:
-            labels = self.catalogue.corpora.get(corpus).labels
-            classes = [name for name, label in labels.items() if label.kind == "class"]
+            classes = [name for name, label in card.labels.items() if label.kind == "class"]
             manifest = _cut(manifest, self.limit, classes[:1], self.seed)
         return manifest
 

@@ -46,6 +46,7 @@ def estimate(catalogue: Catalogue, request: Request) -> Estimate:
         samples=request.samples,
         limit=request.limit,
         seed=request.seed,
+        partial=request.partial,
     )
     plan = make_plan(catalogue, request, corpora.root)
     lines = [f"skipped: {line}" for line in plan.skipped]

@@ -111,6 +111,7 @@ class _Run:
             samples=request.samples,
             limit=request.limit,
             seed=request.seed,
+            partial=request.partial,
             progress=progress.line,
         )
         self._problems: dict[tuple[str, ...], Problem | ParalbenchError] = {}

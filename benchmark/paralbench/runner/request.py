@@ -27,6 +27,8 @@ class Request:
         seed: seed of samples, splits and resamples; probes have the seeds 0 to ``seeds - 1``.
         seeds: how many probe seeds; None takes the recipe's.
         allow_leakage: run leaking splits and stamp their rows, instead of refusing.
+        partial: whether corpora may lack audio, or hold rows that are not understood: these are
+            excluded and recorded instead of refused.
         fetch: whether weights that are not here may be downloaded.
     """
 
@@ -47,6 +49,7 @@ class Request:
     precision: str = "auto"
     threads: int | None = None
     allow_leakage: bool = False
+    partial: bool = False
     fetch: bool = True
 
     def __post_init__(self):

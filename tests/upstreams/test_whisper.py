@@ -9,16 +9,17 @@ from safetensors.torch import load_file, save_file
 
 from paralbench.errors import CardError, WeightsError
 from paralbench.upstreams.base import Encoder
-from paralbench.upstreams.whisper import LogMel, load
+from paralbench.upstreams.whisper import load
+from paralbench.upstreams.whisper_mel import LogMel
 
 
 @pytest.fixture
 def make(save_whisper, make_card):
-    """``make(seconds)``: the encoder of ours and the model of transformers."""
+    """``make(seconds, variant)``: the encoder of ours and the model of transformers."""
 
-    def build(seconds=1):
+    def build(seconds=1, variant="30s"):
         model, folder = save_whisper(seconds)
-        card = make_card("whisper", folder, variant="30s", window=seconds)
+        card = make_card("whisper", folder, variant=variant, window=seconds)
         return load(card, folder), model
 
     return build
@@ -56,9 +57,11 @@ def test_alone_it_is_transformers(make, voice, pad):
     assert torch.equal(output.hidden_states[-1], output.last_hidden_state)  # after the final norm
 
 
-def test_the_batch_changes_nothing(make, voice, pad):
-    encoder, _ = make()
-    waveforms = [voice(n, n) for n in (400, 801, 8000, 16_000)]
+@pytest.mark.parametrize("variant", ["30s", "unpadded"])
+def test_the_batch_changes_nothing(variant, make, voice, pad):
+    encoder, _ = make(10, variant)
+    assert encoder.batching == "any"
+    waveforms = [voice(n, n) for n in (400, 801, 8000, 8000, 16_000, 160_000)]
     batch = encoder.forward(*pad(waveforms))
     for row, waveform in enumerate(waveforms):
         alone = encoder.forward(*pad([waveform]))
@@ -79,6 +82,39 @@ def test_frames_that_hold_speech_are_kept(samples, frames, make, voice, pad):
     assert given.layers[-1].shape[1] == frames
 
 
+@pytest.mark.parametrize(
+    ("samples", "frames"), [(400, 1), (479, 1), (480, 2), (799, 2), (800, 3), (16_000, 50)]
+)
+def test_unpadded_frames_follow_the_spectrogram(samples, frames, make, voice, pad):
+    encoder, _ = make(1, "unpadded")
+    given = encoder.forward(*pad([voice(samples, 1)]))
+    assert given.lengths.tolist() == [frames]
+    assert given.layers[-1].shape[1] == frames
+
+
+def test_unpadded_costs_what_the_speech_is_long(make):
+    """The planner reads what an encoder pads to; this variant pads to nothing."""
+    padded, alone = make(1)[0], make(1, "unpadded")[0]
+    assert padded.padded_samples == 16_000
+    assert not hasattr(alone, "padded_samples")
+
+
+def test_a_full_window_is_both_variants(make, voice, pad):
+    """Without room for padding there is one signal, mirrored at its ends in both."""
+    batch = pad([voice(16_000, 1)])
+    padded, alone = (make(1, variant)[0].forward(*batch) for variant in ("30s", "unpadded"))
+    for one, other in zip(padded.layers, alone.layers, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_unpadded_refuses_what_it_cannot_mirror_or_hold(make, voice, pad):
+    encoder, _ = make(1, "unpadded")
+    with pytest.raises(ValueError, match="399 samples: unpadded Whisper needs at least 400"):
+        encoder.forward(*pad([voice(399, 0), voice(800, 0)]))
+    with pytest.raises(ValueError, match="16001 samples: the window holds 16000"):
+        encoder.forward(*pad([voice(16_001, 0)]))
+
+
 def test_the_window_is_the_models(make, voice, pad, save_whisper, make_card):
     encoder, _ = make(2)
     assert (encoder.window_samples, encoder.min_samples) == (32_000, 400)
@@ -91,9 +127,10 @@ def test_the_window_is_the_models(make, voice, pad, save_whisper, make_card):
         load(make_card("whisper", folder, variant="30s"), folder)
 
 
-def test_half_precision_stays_near(make, voice, pad):
-    encoder, _ = make()
-    batch = pad([voice(8000, 1)])
+@pytest.mark.parametrize("variant", ["30s", "unpadded"])
+def test_half_precision_stays_near(variant, make, voice, pad):
+    encoder, _ = make(1, variant)
+    batch = pad([voice(8000, 1), voice(12_000, 2)])
     exact = encoder.forward(*batch).layers[-1]
     rough = encoder.to(torch.device("cpu"), torch.bfloat16).forward(*batch).layers[-1]
     assert rough.dtype == torch.bfloat16
@@ -102,7 +139,9 @@ def test_half_precision_stays_near(make, voice, pad):
 
 def test_the_variant_and_the_options_are_known(save_whisper, make_card):
     _, folder = save_whisper()
-    with pytest.raises(CardError, match=r"variant: 'plain' is not allowed. Allowed: 30s"):
+    with pytest.raises(
+        CardError, match=r"variant: 'plain' is not allowed. Allowed: 30s .* unpadded "
+    ):
         load(make_card("whisper", folder, window=1), folder)
     card = make_card("whisper", folder, variant="30s", window=1, options={"layer": 3})
     with pytest.raises(CardError, match=r"unknown option 'layer'. Allowed: none"):
@@ -138,3 +177,12 @@ def test_missing_and_unknown_weights_are_listed(save_whisper, make_card):
     save_file(tensors, file)
     with pytest.raises(WeightsError, match=r"missing: conv1\.bias; unknown: extra\."):
         load(make_card("whisper", folder, variant="30s", window=1), folder)
+
+
+def test_the_cards_architecture_is_checked(save_whisper, make_card):
+    _, folder = save_whisper()
+    fields = {"variant": "unpadded", "window": 1}
+    load(make_card("whisper", folder, architecture={"d_model": 16}, **fields), folder)
+    card = make_card("whisper", folder, architecture={"d_model": 32}, **fields)
+    with pytest.raises(WeightsError, match="d_model is 16, the card says 32"):
+        load(card, folder)

@@ -1,12 +1,15 @@
-"""The Whisper encoder, with the 30 s window it was trained on.
+"""The Whisper encoder: with the 30 s window it was trained on, or with the speech alone.
 
-Every utterance (or window of a longer one) is padded with silence to the model's window, so what
-shares its batch cannot matter. Log mel spectrograms are computed on the encoder's device, in
-float32, as transformers' ``WhisperFeatureExtractor`` computes them.
+Log mel spectrograms are computed on the encoder's device, in float32, as transformers'
+``WhisperFeatureExtractor`` and openai-whisper's ``log_mel_spectrogram`` compute them.
 
-Variant ``30s``: the encoder sees the whole padded window; the frames kept are those that begin
-within the speech. Frame j is centred on sample 320 j (mel hop 160, convolution stride 2), so n
-samples hold ceil(n / 320) of them. Frames of the padding are not averaged.
+Variant ``30s``: every utterance (or window of a longer one) is padded with silence to the model's
+window, so what shares its batch cannot matter. The encoder sees the whole padded window; the
+frames kept are those that begin within the speech. Frame j is centred on sample 320 j (mel hop
+160, convolution stride 2), so n samples hold ceil(n / 320) of them. Frames of the padding are not
+averaged.
+
+Variant ``unpadded``: the encoder sees no silence; :mod:`paralbench.upstreams.whisper_unpadded`.
 
 Layers: 0 is the input of the first transformer layer (convolutions plus positions), 1 to L - 1
 the outputs of the layers, L the last layer's output after the encoder's final LayerNorm, as in
@@ -23,17 +26,18 @@ from paralbench.errors import CardError, WeightsError
 from paralbench.upstreams import checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
 from paralbench.upstreams.fingerprint import files_sha256
+from paralbench.upstreams.whisper_mel import FFT, FRAME, HOP, LogMel
+from paralbench.upstreams.whisper_unpadded import UnpaddedWhisperEncoder
 
 if TYPE_CHECKING:
     import torch
 
 VERSION = 1
 NAME = "whisper"
-VARIANT = "30s"
-
-HOP = 160  # samples between mel frames
-FFT = 400  # samples of a Fourier window
-FRAME = 2 * HOP  # samples between encoder frames; the second convolution has stride 2
+VARIANTS = {
+    "30s": "the frames that hold speech, from a window padded to 30 s",
+    "unpadded": "the speech alone, without padding",
+}
 
 # Whatever checkpoints hold beside the encoder.
 _OTHER_PARTS = ("decoder.", "model.decoder.", "proj_out.")
@@ -96,50 +100,9 @@ class WhisperEncoder:
         return self
 
 
-class LogMel:
-    """Whisper's log mel spectrogram, in torch, for a whole batch.
-
-    Args:
-        bins: mel filters.
-        samples: the window's length; shorter waveforms are padded with zeros.
-    """
-
-    def __init__(self, bins: int, samples: int):
-        import torch
-        from transformers import WhisperFeatureExtractor
-
-        filters = WhisperFeatureExtractor(feature_size=bins).mel_filters
-        self.samples = samples
-        self.filters = torch.from_numpy(filters.T.copy()).float()
-        self.window = torch.hann_window(FFT)
-
-    def __call__(self, waveforms: "torch.Tensor") -> "torch.Tensor":
-        """Spectrograms ``(batch, bins, samples / 160)`` of waveforms ``(batch, any)``, float32.
-
-        The logarithm is cut 80 dB below each window's own maximum, then shifted and scaled.
-
-        Raises:
-            ValueError: a waveform is longer than the window.
-        """
-        import torch
-        from torch.nn import functional
-
-        missing = self.samples - waveforms.shape[-1]
-        if missing < 0:
-            raise ValueError(f"{waveforms.shape[-1]} samples: the window holds {self.samples}")
-        padded = functional.pad(waveforms.float(), (0, missing))
-        spectra = torch.stft(padded, FFT, HOP, window=self.window, return_complex=True)
-        power = spectra[..., :-1].abs().square().contiguous()
-        logarithm = (self.filters @ power).clamp(min=1e-10).log10()
-        highest = logarithm.amax(dim=(1, 2), keepdim=True)
-        return (torch.maximum(logarithm, highest - 8.0) + 4.0) / 4.0
-
-    def to(self, device: "torch.device") -> None:
-        """Move to a device, in place."""
-        self.filters, self.window = self.filters.to(device), self.window.to(device)
-
-
-def load(card: UpstreamCard, folder: Path | None = None) -> WhisperEncoder:
+def load(
+    card: UpstreamCard, folder: Path | None = None
+) -> "WhisperEncoder | UnpaddedWhisperEncoder":
     """The encoder in a transformers folder of a Whisper model; the decoder is not read.
 
     Raises:
@@ -151,11 +114,9 @@ def load(card: UpstreamCard, folder: Path | None = None) -> WhisperEncoder:
     where = card.file or card.id
     if folder is None:
         raise WeightsError(f"{where}: weights: the family {NAME!r} needs a folder.")
-    if card.variant != VARIANT:
-        raise CardError(
-            f"{where}: variant: {card.variant!r} is not allowed. Allowed: {VARIANT} (the frames "
-            "that hold speech, from a window padded to 30 s)."
-        )
+    if card.variant not in VARIANTS:
+        allowed = ", ".join(f"{name} ({meaning})" for name, meaning in VARIANTS.items())
+        raise CardError(f"{where}: variant: {card.variant!r} is not allowed. Allowed: {allowed}.")
     if card.options:
         raise CardError(f"{where}: options: unknown option {min(card.options)!r}. Allowed: none.")
     data = checkpoints.read_config(folder, [NAME], NAME)
@@ -179,7 +140,8 @@ def load(card: UpstreamCard, folder: Path | None = None) -> WhisperEncoder:
     tensors = checkpoints.read_tensors(folder, rename)
     model = checkpoints.build(modeling_whisper.WhisperEncoder, config, tensors, where=folder)
     key = files_sha256(checkpoints.files_that_matter(folder))
-    return WhisperEncoder(model, window=card.window, weights_key=key)
+    kind = WhisperEncoder if card.variant == "30s" else UnpaddedWhisperEncoder
+    return kind(model, window=card.window, weights_key=key)
 
 
 load.version = VERSION  # pyright: ignore[reportFunctionMemberAccess]  # read by the registry

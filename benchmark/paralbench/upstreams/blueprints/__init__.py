@@ -47,9 +47,10 @@ BLUEPRINTS: Registry[Blueprint] = Registry(
     "blueprint of the upstream family",
     "paralbench.blueprints",
     {
+        "emotion2vec": "paralbench.upstreams.blueprints.emotion2vec_model:EMOTION2VEC",
         "ge2e": "paralbench.upstreams.blueprints.ge2e_model:GE2E",
         "wav2vec2-like": "paralbench.upstreams.blueprints.transformers_models:WAV2VEC2_LIKE",
-        "whisper": "paralbench.upstreams.blueprints.transformers_models:WHISPER",
+        "whisper": "paralbench.upstreams.blueprints.recognisers:WHISPER",
     },
 )
 

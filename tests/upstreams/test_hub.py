@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import logging
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from paralbench.cards.upstream import HubWeights
+from paralbench.cards.upstream import HubFile, HubWeights
 from paralbench.errors import WeightsError
 from paralbench.upstreams.hub import find_on_hub
 
@@ -36,11 +37,12 @@ def serve(tmp_path, monkeypatch):
                 path = unquote(urlsplit(self.path).path)
                 resolved = f"/somebody/model/resolve/{REVISION}/"
                 headers, content = {}, None
-                if path.startswith(f"/api/models/somebody/model/revision/{REVISION}"):
+                api = "/api/models/somebody/model"
+                if path in (api, f"{api}/revision/main", f"{api}/revision/{REVISION}"):
                     siblings = [{"rfilename": name} for name in files]
                     info = {"id": "somebody/model", "sha": REVISION, "siblings": siblings}
                     content = json.dumps(info).encode()
-                elif path.startswith(f"/api/models/somebody/model/tree/{REVISION}"):
+                elif path.startswith(f"{api}/tree/{REVISION}"):
                     content = json.dumps(
                         [
                             {"type": "file", "path": name, "size": len(data), "oid": oid(data)}
@@ -89,8 +91,8 @@ def oid(data):
     return hashlib.sha1(data, usedforsecurity=False).hexdigest()
 
 
-def source(repository="somebody/model"):
-    return HubWeights(source="hub", repository=repository, revision=REVISION)
+def source(repository="somebody/model", revision=REVISION, files=()):
+    return HubWeights(source="hub", repository=repository, revision=revision, files=files)
 
 
 FILES = {
@@ -136,4 +138,44 @@ def test_an_unknown_repository_is_reported(serve):
 def test_a_repository_without_weights_is_reported(serve):
     serve({"config.json": b"{}"})
     with pytest.raises(WeightsError, match=r"holds none of model.safetensors"):
+        find_on_hub(source(), fetch=True)
+
+
+def test_of_a_repository_with_named_files_only_these_are_fetched(serve):
+    asked = serve(FILES | {"model.pt": b"tensors", "conf/data.yaml": b"rate: 16000"})
+    files = (HubFile(name="model.pt"), HubFile(name="conf/data.yaml"))
+    folder = find_on_hub(source(files=files), fetch=True)
+    assert sorted(asked) == ["conf/data.yaml", "model.pt"]
+    assert (folder / "conf" / "data.yaml").read_bytes() == b"rate: 16000"
+    assert find_on_hub(source(files=files), fetch=False) == folder
+    with pytest.raises(WeightsError, match=r"is not in the hub's cache"):
+        find_on_hub(source(files=(HubFile(name="README.md"),)), fetch=False)
+
+
+def test_a_named_file_that_the_repository_lacks_is_reported(serve):
+    serve(FILES)
+    with pytest.raises(WeightsError, match=r"at 0123456789ab holds no file model\.pt"):
+        find_on_hub(source(files=(HubFile(name="model.pt"),)), fetch=True)
+
+
+def test_without_a_commit_the_newest_is_fetched_and_told(serve, caplog):
+    serve(FILES)
+    with caplog.at_level(logging.WARNING):
+        folder = find_on_hub(source(revision=None), fetch=True)
+    assert folder.name == REVISION
+    assert f"somebody/model: the card names no commit; the newest was fetched, {REVISION}" in (
+        caplog.text
+    )
+    caplog.clear()
+    assert find_on_hub(source(revision=None), fetch=True) == folder  # the cache's one snapshot
+    assert not caplog.records
+
+
+def test_a_full_disk_is_told(serve, small_disk, monkeypatch):
+    serve(FILES | {"pytorch_model.bin": b"x" * 2_000_000})
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(small_disk))
+    with (
+        pytest.warns(UserWarning, match="Not enough free disk space"),
+        pytest.raises(WeightsError, match=r"disk or quota of .* is full. .*set HF_HOME"),
+    ):
         find_on_hub(source(), fetch=True)

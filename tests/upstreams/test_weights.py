@@ -4,16 +4,18 @@ import logging
 import os
 import time
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from paralbench.cards import UpstreamCard
 from paralbench.errors import MissingExtraError, WeightsError
-from paralbench.storage.packages import sha256_of
+from paralbench.storage.downloads import sha256_of
 from paralbench.upstreams import fingerprint
-from paralbench.upstreams.weights import resolve
+from paralbench.upstreams.weights import look, resolve
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
+OTHER = "f" * 40
 HUB = {"source": "hub", "repository": "somebody/model", "revision": REVISION}
 NONE = {"source": "none"}
 
@@ -49,10 +51,10 @@ def hub(tmp_path, monkeypatch):
 
 @pytest.fixture
 def snapshot(hub):
-    """``snapshot(**files)``: put files where the hub's client caches them."""
+    """``snapshot(revision=..., **files)``: put files where the hub's client caches them."""
 
-    def put(**files):
-        folder = hub / "models--somebody--model" / "snapshots" / REVISION
+    def put(revision=REVISION, **files):
+        folder = hub / "models--somebody--model" / "snapshots" / revision
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             (folder / name.replace("__", ".")).write_bytes(content)
@@ -208,7 +210,7 @@ def test_another_package_gets_another_folder(package):
 def test_a_package_with_another_checksum_is_refused(package):
     files = package("some_weights", **{"a.pt": "aaa"})
     card = card_of({"source": "package", "files": [files[0] | {"sha256": "0" * 64}]})
-    with pytest.raises(WeightsError, match=r"package: some_weights==1.0: pip cannot download it"):
+    with pytest.raises(WeightsError, match=r"package: some_weights==1\.0 is not what the card"):
         resolve(card)
 
 
@@ -275,4 +277,142 @@ def test_sources_are_tried_in_the_cards_order(snapshot, package, caplog):
     with caplog.at_level(logging.WARNING):
         assert resolve(card_of(broken, HUB)).folder == folder
     assert "tiny: taken from hub somebody/model" in caplog.text
-    assert "package: some_weights==1.0: pip cannot download it" in caplog.text
+    assert "package: some_weights==1.0 is not what the card pins" in caplog.text
+
+
+def test_a_snapshot_of_another_commit_is_not_taken(snapshot):
+    snapshot(OTHER, config__json=b"{}", model__safetensors=b"tensors")
+    with pytest.raises(WeightsError, match=f"holds it at {OTHER}, the card says {REVISION}"):
+        resolve(card_of(HUB), fetch=False)
+
+
+def test_without_a_commit_the_one_snapshot_of_the_cache_is_taken(snapshot):
+    folder = snapshot(OTHER, config__json=b"{}", model__safetensors=b"tensors")
+    found = resolve(card_of(HUB | {"revision": None}))
+    assert (found.folder, found.where) == (folder, f"hub somebody/model@{OTHER}")
+
+
+def test_without_a_commit_several_snapshots_are_a_question(snapshot):
+    for revision in (REVISION, OTHER):
+        snapshot(revision, config__json=b"{}", model__safetensors=b"tensors")
+    for fetch in (False, True):  # the hub is out of reach
+        with pytest.raises(WeightsError, match=rf"several commits \({REVISION}, {OTHER}\): name"):
+            resolve(card_of(HUB | {"revision": None}), fetch=fetch)
+
+
+def test_named_files_are_all_that_counts(snapshot):
+    folder = snapshot(**{"a.pt": b"a", "b.yaml": b"b", "other.pt": b"other"})
+    files = [{"name": "a.pt", "sha256": sha256_of(folder / "a.pt")}, {"name": "b.yaml"}]
+    found = resolve(card_of(HUB | {"files": files}), fetch=False)
+    assert found.folder == folder
+    assert found.size == 2
+    (folder / "other.pt").unlink()
+    assert resolve(card_of(HUB | {"files": files}), fetch=False).sha256 == found.sha256
+    (folder / "b.yaml").write_bytes(b"c")
+    assert resolve(card_of(HUB | {"files": files}), fetch=False).sha256 != found.sha256
+    (folder / "a.pt").write_bytes(b"x")
+    with pytest.raises(
+        WeightsError, match=rf"a\.pt: has sha256 .*the card says {files[0]['sha256']}"
+    ):
+        resolve(card_of(HUB | {"files": files}), fetch=False)
+
+
+def test_the_users_folder_must_have_the_cards_checksum(checkpoint):
+    roots = {"tiny": checkpoint}
+    right = sha256_of(checkpoint / "model.safetensors")
+    assert resolve(card_of(HUB | {"sha256": right}), roots=roots).folder == checkpoint
+    with pytest.raises(WeightsError) as refused:
+        resolve(card_of(HUB | {"sha256": "0" * 64}), roots=roots)
+    assert f"has sha256 {right}, the card says {'0' * 64}" in str(refused.value)
+    assert "write a card of its own" in str(refused.value)
+    # The folder may hold what any of the sources would bring.
+    url = {"source": "url", "url": "https://example.org/model.safetensors", "sha256": right}
+    assert resolve(card_of(HUB | {"sha256": "0" * 64}, url), roots=roots).folder == checkpoint
+
+
+def test_the_users_folder_must_be_of_the_cards_commit(snapshot):
+    other = snapshot(OTHER, config__json=b"{}", model__safetensors=b"tensors")
+    with pytest.raises(WeightsError, match=f"is of commit {OTHER}, the card says {REVISION}"):
+        resolve(card_of(HUB), roots={"tiny": other})
+    assert resolve(card_of(HUB | {"revision": None}), roots={"tiny": other}).folder == other
+    # The same bytes are the same weights, whatever the commit.
+    same = HUB | {"sha256": sha256_of(other / "model.safetensors")}
+    assert resolve(card_of(same), roots={"tiny": other}).folder == other
+
+
+def test_what_the_hubs_client_noted_tells_the_commit(checkpoint):
+    """``hf download --local-dir`` writes commit, ETag and time of each file."""
+    notes = checkpoint / ".cache" / "huggingface" / "download"
+    notes.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors"):
+        (notes / f"{name}.metadata").write_text(f"{OTHER}\netag\n0\n")
+    with pytest.raises(WeightsError, match=f"is of commit {OTHER}, the card says {REVISION}"):
+        resolve(card_of(HUB), roots={"tiny": checkpoint})
+    (notes / "config.json.metadata").write_text("who knows")
+    assert resolve(card_of(HUB), roots={"tiny": checkpoint}).folder == checkpoint
+
+
+def test_looking_reads_no_weights(snapshot, monkeypatch):
+    folder = snapshot(config__json=b"{}", model__safetensors=b"tensors")
+    monkeypatch.setattr(fingerprint, "sha256_of", lambda file: pytest.fail(f"{file} is read"))
+    assert look(card_of(HUB)) == f"hub somebody/model@{REVISION}"
+    assert look(card_of(NONE)) == "no weights"
+    assert look(card_of(HUB), roots={"tiny": folder}) == f"folder {folder}"
+    with pytest.raises(WeightsError, match="cannot be had here"):
+        look(card_of(HUB | {"repository": "somebody/else"}))
+
+
+URL = {"source": "url", "url": "https://example.org/some%20model.pt?v=1", "sha256": "0" * 64}
+PACKAGE = {"package": "one==1", "sha256": "0" * 64, "member": "a"}
+
+
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (HUB, ["hf download somebody/model --revision 0123", "--local-dir tiny", "$PARALBENCH_W"]),
+        (
+            HUB | {"revision": None, "files": [{"name": "a.pt"}, {"name": "b/c.yaml"}]},
+            ["hf download somebody/model a.pt b/c.yaml --local-dir tiny", "put the folder 'tiny'"],
+        ),
+        (
+            URL,
+            [
+                "curl --fail --location --create-dirs --output 'tiny/some model.pt' 'https://",
+                "put the folder 'tiny' into a folder that $PARALBENCH_WEIGHTS names",
+                f"Its sha256 is {'0' * 64}.",
+            ],
+        ),
+        (
+            {"source": "package", "files": [PACKAGE]},
+            ["pip download --no-deps --only-binary :all: one==1 --dest", f"downloads/{'0' * 64}"],
+        ),
+        ({"source": "folder", "path": "elsewhere"}, ["Put them into", "elsewhere, or correct the"]),
+        (
+            {"source": "installed", "package": "numpy==0.1", "extra": "functionals"},
+            ["pip install numpy==0.1"],
+        ),
+    ],
+)
+def test_every_kind_of_source_says_what_to_do_by_hand(source, words):
+    with pytest.raises(WeightsError) as refused:
+        resolve(card_of(source), fetch=False)
+    for part in words:
+        assert part in str(refused.value)
+
+
+def test_files_put_there_as_the_message_says_are_taken(package, paralbench_home):
+    """The package's file in a folder of the downloads, under its own name."""
+    files = package("some_weights", **{"a.pt": "aaa"})
+    place = paralbench_home / "downloads" / files[0]["sha256"]
+    place.mkdir(parents=True)
+    wheel = Path(os.environ["PIP_FIND_LINKS"]) / "some_weights-1.0-py3-none-any.whl"
+    wheel.rename(place / wheel.name)
+    assert resolve(card_of({"source": "package", "files": files})).size == 3
+
+
+def test_a_full_disk_is_told(package, small_disk):
+    files = package("some_weights", **{"a.pt": "a" * 2_000_000})
+    with pytest.raises(WeightsError, match=r"package: .*disk or quota is full.*Free some space"):
+        resolve(card_of({"source": "package", "files": files}), home=small_disk / "weights")
+    assert not list(small_disk.rglob("a.pt"))

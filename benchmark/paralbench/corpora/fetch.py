@@ -11,8 +11,8 @@ from paralbench import paths
 from paralbench.cards.corpus import CorpusCard, ManualSource, Source
 from paralbench.corpora.advice import steps_by_hand, where_to_put
 from paralbench.corpora.providers import PROVIDERS
-from paralbench.corpora.providers.downloads import Downloads, locked
 from paralbench.errors import CorpusNotFoundError, FetchError
+from paralbench.storage.downloads import Downloads, locked
 
 Progress = Callable[[str], None]
 

@@ -5,35 +5,41 @@ Nothing of a wheel is run: pip only copies it. An sdist is another matter (pip a
 backend for metadata), so one is fetched only where the caller says so.
 """
 
-import hashlib
-import shutil
+import os
+import re
 import subprocess
 import sys
 import tarfile
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Literal
 
 from paralbench.errors import FetchError
+from paralbench.storage.downloads import Downloads
 
-_CHUNK = 1 << 20
 _HOURS = 6 * 3600
 
 
 def download_package(
-    package: str, sha256: str, into: Path, *, kind: Literal["wheel", "sdist"] = "wheel"
+    package: str,
+    sha256: str,
+    downloads: Downloads,
+    *,
+    kind: Literal["wheel", "sdist"] = "wheel",
+    tell: Callable[[str], None] = lambda _line: None,
 ) -> Path:
     """Download one distribution, unless it is there already.
 
     Args:
         package: name and version, such as ``"Resemblyzer==0.1.4"``.
-        sha256: of the distribution's file; any other file is refused.
-        into: the folder of downloads; the file lies in its subfolder named by the checksum.
+        sha256: of the distribution's file; any other file is refused by pip, before anything of
+            it runs.
+        downloads: where it is kept.
         kind: ``wheel`` runs no code of the package; ``sdist`` lets pip ask it for metadata.
+        tell: called with a line of text when something slow begins.
 
     Returns:
         The file.
@@ -41,23 +47,23 @@ def download_package(
     Raises:
         FetchError: pip cannot get it, or what it got has another checksum.
     """
-    folder = into / sha256
-    present = _verified(folder, sha256)
-    if present is not None:
-        return present
     try:
-        into.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=into, prefix=".pip-") as temporary:
-            work = Path(temporary)
-            _run_pip(package, sha256, work, folder, kind)
-            got = _verified(work / "files", sha256)
-            if got is None:
-                raise FetchError(
-                    f"{package}: pip downloaded no file with sha256 {sha256}, so nothing was kept."
-                )
-            return _move(got, folder)
+        with downloads.lock(sha256):
+            kept = downloads.get(sha256)
+            if kept is not None:
+                return kept
+            tell(f"downloading {package} from the package index")
+            with downloads.scratch(sha256) as scratch:
+                requirement = scratch / "requirement.txt"
+                requirement.write_text(f"{package} --hash=sha256:{sha256}\n", encoding="utf-8")
+                _run_pip(package, sha256, requirement, scratch / "got", downloads, kind)
+                found = list((scratch / "got").iterdir())
+                if len(found) != 1:
+                    raise FetchError(f"{package}: pip brought {len(found)} files, not one.")
+                return downloads.keep(found[0], sha256, package)
     except OSError as error:
-        raise FetchError(f"{into}: cannot be written: {error.strerror or error}.") from None
+        folder = downloads.folder
+        raise FetchError(f"{folder}: cannot be written: {error.strerror or error}.") from None
 
 
 @contextmanager
@@ -91,42 +97,43 @@ def _no_such(archive: Path | str | None, member: str) -> FetchError:
     return FetchError(f"{archive}: holds no file {member!r}.")
 
 
-def sha256_of(path: Path) -> str:
-    """The sha256 of a file's content, as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _verified(folder: Path, sha256: str) -> Path | None:
-    """The file in a folder that has this checksum."""
-    if not folder.is_dir():
-        return None
-    files = (file for file in sorted(folder.iterdir()) if file.is_file())
-    return next((file for file in files if sha256_of(file) == sha256), None)
-
-
-def _move(file: Path, folder: Path) -> Path:
-    """Put a verified file in place; another process may have done the same meanwhile."""
-    folder.mkdir(exist_ok=True)
-    return Path(shutil.move(file, folder / file.name))
-
-
-def _run_pip(package: str, sha256: str, work: Path, folder: Path, kind: str) -> None:
-    requirement = work / "requirement.txt"
-    requirement.write_text(f"{package} --hash=sha256:{sha256}\n", encoding="utf-8")
+def _run_pip(
+    package: str, sha256: str, requirement: Path, into: Path, downloads: Downloads, kind: str
+) -> None:
+    name = re.split(r"[=<>!~\[; ]", package, maxsplit=1)[0]
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
-    command += ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
+    command += ["--quiet", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
     command += ["--timeout", "30", "--retries", "2"]
-    command += ["--only-binary" if kind == "wheel" else "--no-binary", ":all:"]
-    command += ["--dest", str(work / "files"), "--requirement", str(requirement)]
+    # A source distribution's build backend may itself be a wheel.
+    command += ["--only-binary", ":all:"] if kind == "wheel" else ["--no-binary", name]
+    command += ["--dest", str(into), "--requirement", str(requirement)]
+    into.mkdir()
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_HOURS, check=False)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_HOURS,
+            check=False,
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise FetchError(f"{package}: pip could not be run: {error}.") from None
-    if done.returncode != 0:
-        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        faults = [line for line in lines if line.startswith("ERROR")] or lines[-1:] or ["no output"]
+    if done.returncode == 0:
+        return
+    said = (done.stderr or done.stdout).strip()
+    if "No module named pip" in said:
+        raise FetchError(f"this Python has no pip: {sys.executable} -m ensurepip adds it.")
+    other = re.search(r"Got\s+([0-9a-f]{64})", said)
+    if other is not None:
         raise FetchError(
-            f"{package}: pip cannot download it: {faults[-1]} Check that this machine reaches a "
-            f"package index, or put the file with sha256 {sha256} into {folder}."
+            f"{package} is not what the card pins: sha256 {other[1]}, expected {sha256}. pip "
+            "refused it; nothing of it was kept or run."
         )
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    faults = [line for line in lines if line.startswith("ERROR")] or lines[-1:] or ["no word."]
+    raise FetchError(
+        f"{package}: pip cannot download it: {faults[-1]} Check that this machine reaches a "
+        f"package index, or put the file with sha256 {sha256} into {downloads.folder / sha256}."
+    )

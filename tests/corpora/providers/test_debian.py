@@ -9,8 +9,8 @@ import pytest
 
 from paralbench.cards.corpus import DebianSource
 from paralbench.corpora.providers import debian
-from paralbench.corpora.providers.downloads import Downloads, checksum
 from paralbench.errors import FetchError
+from paralbench.storage.downloads import Downloads, sha256_of
 
 FakeApt = Callable[..., None]
 
@@ -68,10 +68,10 @@ assert sys.argv[-2:] == ["download", "x=1.0-1"], sys.argv
 print("W: Download is performed unsandboxed as root", file=sys.stderr)
 shutil.copy({str(package)!r}, "x_1.0-1_all.deb")
 """)
-    root = provide(source(checksum(package)), tmp_path)
+    root = provide(source(sha256_of(package)), tmp_path)
     assert (root / "a.ogg").read_bytes() == b"sound"
     fake_apt("sys.exit('E: not again')")
-    assert provide(source(checksum(package)), tmp_path) == root  # from the downloads
+    assert provide(source(sha256_of(package)), tmp_path) == root  # from the downloads
 
 
 def test_missing_lists_are_read_into_a_folder_of_ours(
@@ -87,7 +87,7 @@ elif lists:
 else:
     sys.exit("E: Unable to locate package x")
 """)
-    root = provide(source(checksum(package)), tmp_path)
+    root = provide(source(sha256_of(package)), tmp_path)
     assert (root / "a.ogg").read_bytes() == b"sound"
 
 
@@ -108,7 +108,7 @@ def test_another_checksum_names_both_and_is_kept_aside(
     fake_apt(f'shutil.copy({str(package)!r}, "x_1.0-1_all.deb")')
     with pytest.raises(FetchError) as error:
         provide(source("0" * 64), tmp_path)
-    assert checksum(package) in str(error.value)
+    assert sha256_of(package) in str(error.value)
     assert "0" * 64 in str(error.value)
     assert (tmp_path / "downloads" / f"{'0' * 64}.wrong").is_file()
 
@@ -120,8 +120,8 @@ def test_a_machine_without_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_package_without_the_folder(package: Path, tmp_path: Path):
-    wanted = source(checksum(package)).model_copy(update={"folder": "usr/share/y"})
+    wanted = source(sha256_of(package)).model_copy(update={"folder": "usr/share/y"})
     (tmp_path / "downloads").mkdir()
-    (tmp_path / "downloads" / checksum(package)).write_bytes(package.read_bytes())
+    (tmp_path / "downloads" / sha256_of(package)).write_bytes(package.read_bytes())
     with pytest.raises(FetchError, match="holds nothing in usr/share/y"):
         provide(wanted, tmp_path)

@@ -10,8 +10,8 @@ import pytest
 
 from paralbench.cards.corpus import PypiSource
 from paralbench.corpora.providers import pypi
-from paralbench.corpora.providers.downloads import Downloads, checksum
 from paralbench.errors import FetchError
+from paralbench.storage.downloads import Downloads, sha256_of
 
 # A build backend inside the package, so that nothing else has to be downloaded. That it ran shows.
 BACKEND = """
@@ -74,18 +74,18 @@ def provide(source: PypiSource, tmp_path: Path) -> tuple[Path, str]:
 
 
 def test_an_inner_archive_is_unpacked(sdist: Path, tmp_path: Path, ran: Path):
-    into, root = provide(source(checksum(sdist), "data/corpus.zip"), tmp_path)
+    into, root = provide(source(sha256_of(sdist), "data/corpus.zip"), tmp_path)
     assert ran.exists(), "pip asks the package for its metadata"
     assert root == "POLISH"
     assert sorted(path.name for path in (into / root).iterdir()) == ["README.md", "m1.a_nie_1.wav"]
     kept = sorted(path.name for path in (tmp_path / "downloads").iterdir())
-    assert kept == [checksum(sdist), f"{checksum(sdist)}.lock"]
+    assert kept == [sha256_of(sdist), f"{sha256_of(sdist)}.lock"]
 
 
 def test_a_kept_download_needs_no_pip(sdist: Path, tmp_path: Path):
     downloads = Downloads(tmp_path / "downloads")
     downloads.folder.mkdir()
-    sha256 = checksum(sdist)
+    sha256 = sha256_of(sdist)
     sdist.rename(downloads.folder / sha256)
     into, _ = provide(source(sha256, "data/plain"), tmp_path)
     assert sorted(path.name for path in (into / "data" / "plain").iterdir()) == ["a.wav", "b.wav"]
@@ -96,12 +96,12 @@ def test_another_checksum_is_refused_before_its_code_runs(sdist: Path, tmp_path:
     with pytest.raises(FetchError) as error:
         provide(source(pinned, "data/corpus.zip"), tmp_path)
     assert pinned in str(error.value)
-    assert checksum(sdist) in str(error.value)
+    assert sha256_of(sdist) in str(error.value)
     assert not ran.exists()
 
 
 def test_a_member_that_is_not_there(sdist: Path, tmp_path: Path):
-    sha256 = checksum(sdist)
+    sha256 = sha256_of(sdist)
     (tmp_path / "downloads").mkdir()
     (tmp_path / "downloads" / sha256).write_bytes(sdist.read_bytes())
     with pytest.raises(FetchError, match=r"carrier==1\.0 holds no data/other\.zip"):
@@ -110,7 +110,7 @@ def test_a_member_that_is_not_there(sdist: Path, tmp_path: Path):
 
 def test_a_package_that_is_not_there(sdist: Path, tmp_path: Path):
     sdist.unlink()
-    with pytest.raises(FetchError, match=r"pip download carrier==1\.0 failed: ERROR"):
+    with pytest.raises(FetchError, match=r"carrier==1\.0: pip cannot download it: ERROR"):
         provide(source("0" * 64, "data/corpus.zip"), tmp_path)
 
 

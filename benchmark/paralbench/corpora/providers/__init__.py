@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from paralbench.corpora.providers import debian, pypi, url
-from paralbench.corpora.providers.downloads import Downloads
+from paralbench.storage.downloads import Downloads
 
 Provide = Callable[[Any, Path, Downloads, Callable[[str], None]], str]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from paralbench.cards.corpus import DebianPackage, DebianSource
 from paralbench.corpora.providers.archives import unpack
-from paralbench.corpora.providers.downloads import Downloads, locked
 from paralbench.errors import FetchError
+from paralbench.storage.downloads import Downloads, locked
 
 _TIMEOUT = 1800  # seconds
 

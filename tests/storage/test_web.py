@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from paralbench.corpora.providers.downloads import Downloads
-from paralbench.corpora.providers.url import download
 from paralbench.errors import FetchError
+from paralbench.storage.downloads import Downloads
+from paralbench.storage.web import download
 
 CONTENT = bytes(n % 253 for n in range(300_000))
 
@@ -142,3 +142,53 @@ def test_two_at_once_download_once(server, downloads: Downloads):
         thread.join()
     assert [hashlib.sha256(one).hexdigest() for one in got] == [sha256] * 4
     assert len(server.requests) == 1
+
+
+def test_without_a_checksum_the_file_is_kept_by_its_own(server, downloads: Downloads):
+    url, sha256 = server.add("/a.bin", CONTENT)
+    assert get(url, None, downloads) == downloads.folder / sha256
+    left = sorted(path.name for path in downloads.folder.iterdir() if path.suffix != ".lock")
+    assert left == [sha256]
+
+
+@pytest.mark.parametrize("told", ["ETag", "Last-Modified"])
+def test_without_a_checksum_the_same_version_is_continued(server, downloads: Downloads, told: str):
+    url, _ = server.add("/a.bin", CONTENT)
+    server.headers = {told: '"one"'}
+    server.break_after = [100_000]
+    assert get(url, None, downloads).read_bytes() == CONTENT
+    assert [span for _, span in server.requests] == [None, "bytes=100000-"]
+
+
+def test_without_a_checksum_another_version_is_begun_anew(server, downloads: Downloads):
+    url, _ = server.add("/a.bin", CONTENT)
+    server.headers = {"ETag": '"one"'}
+    server.break_after = [100_000]
+    with pytest.raises(FetchError, match="kept"):
+        get(url, None, downloads, tries=1)
+    server.headers = {"ETag": '"two"'}
+    server.add("/a.bin", CONTENT[::-1])
+    assert get(url, None, downloads).read_bytes() == CONTENT[::-1]
+
+
+def test_without_checksum_and_version_a_begun_file_is_not_trusted(server, downloads: Downloads):
+    url, _ = server.add("/a.bin", CONTENT)
+    server.break_after = [100_000]
+    assert get(url, None, downloads).read_bytes() == CONTENT
+    assert [span for _, span in server.requests] == [None, None]
+
+
+def test_where_only_https_is_allowed_nothing_else_is_asked(server, downloads: Downloads):
+    url, sha256 = server.add("/a.bin", CONTENT)
+    with pytest.raises(FetchError, match="only https addresses are fetched"):
+        get(url, sha256, downloads, schemes=("https",))
+    assert not server.requests
+
+
+def test_a_full_disk_loses_nothing(server, small_disk: Path):
+    url, sha256 = server.add("/a.bin", CONTENT * 5)  # 1.5 MB
+    downloads = Downloads(small_disk / "downloads")
+    with pytest.raises(OSError, match="No space left"):
+        get(url, sha256, downloads)
+    begun = downloads.part(sha256).stat().st_size
+    assert 900_000 < begun < 1_500_000

@@ -1,4 +1,4 @@
-"""The archives as they were downloaded, kept by checksum, safe between processes."""
+"""Files as they were downloaded, kept by checksum, safe between processes."""
 
 import contextlib
 import hashlib
@@ -50,11 +50,17 @@ class Downloads:
         return locked(self.folder / f"{sha256}.lock")
 
     def get(self, sha256: str) -> Path | None:
-        """The file with this checksum, which is computed anew; None where there is none."""
+        """The file with this checksum, which is computed anew; None where there is none.
+
+        One that was put there by hand may lie under its own name in a folder ``SHA``.
+        """
         file = self.folder / sha256
+        if file.is_dir():
+            inside = (one for one in sorted(file.iterdir()) if one.is_file())
+            return next((one for one in inside if sha256_of(one) == sha256), None)
         if not file.is_file():
             return None
-        if checksum(file) == sha256:
+        if sha256_of(file) == sha256:
             return file
         file.replace(file.with_suffix(".wrong"))  # damaged since it came
         return None
@@ -69,7 +75,7 @@ class Downloads:
         Raises:
             FetchError: its checksum is another one; the file is kept aside as ``SHA.wrong``.
         """
-        found = checksum(file)
+        found = sha256_of(file)
         if found != sha256:
             aside = self.folder / f"{sha256}.wrong"
             file.replace(aside)
@@ -78,6 +84,8 @@ class Downloads:
                 f"kept aside as {aside}; nothing of it is used."
             )
         kept = self.folder / sha256
+        if kept.is_dir():  # put there by hand, and what it holds is another file
+            kept /= "download"
         file.replace(kept)
         return kept
 
@@ -96,7 +104,7 @@ class Downloads:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def checksum(file: Path) -> str:
-    """The sha256 of a file, in hex."""
+def sha256_of(file: Path) -> str:
+    """The sha256 of a file's content, as 64 hexadecimal digits."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -34,6 +34,7 @@ _HERE = "paralbench.corpora.readers"
 _BUILTIN = {
     "asterisk-prompts": f"{_HERE}.asterisk_prompts:read",
     "baved": f"{_HERE}.baved:read",
+    "crema-d": f"{_HERE}.crema_d:read",
     "csv": f"{_HERE}.csv_table:read",
     "filename": f"{_HERE}.filename:read",
     "fillets": f"{_HERE}.fillets:read",

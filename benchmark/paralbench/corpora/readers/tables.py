@@ -76,6 +76,11 @@ def read_table(
     return pd.DataFrame(data, dtype="string")
 
 
+def lookup(table: pd.DataFrame, key: str, value: str) -> dict[str, str]:
+    """One column of a table by another; of several rows with one key the first counts."""
+    return dict(zip(reversed(table[key].tolist()), reversed(table[value].tolist()), strict=True))
+
+
 def read_text(corpus: str, file: Path, encodings: Sequence[str] = ENCODINGS) -> str:
     """A text file, in the first encoding that fits.
 

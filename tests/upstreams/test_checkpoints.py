@@ -138,7 +138,9 @@ class _Mischief:
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-def test_a_pickle_that_holds_code_is_refused_and_not_run(legacy, hubert, output, tmp_path):
+def test_a_pickle_that_holds_code_is_refused_and_not_run(
+    legacy, hubert, output, tmp_path, monkeypatch
+):
     trace = tmp_path / "was-run"
     as_bin(hubert, {})
     file = hubert / "pytorch_model.bin"
@@ -146,14 +148,30 @@ def test_a_pickle_that_holds_code_is_refused_and_not_run(legacy, hubert, output,
         file.write_bytes(pickle.dumps(_Mischief(trace), protocol=2))
     else:
         torch.save({"weight": _Mischief(trace)}, file)
-    with pytest.raises(WeightsError, match="refused, because it is damaged or holds more than"):
+    name = f"{os.mkdir.__module__}.mkdir"
+    with pytest.raises(WeightsError) as refused:
+        output(hubert)
+    assert f"refused, because it holds more than tensors and plain data: {name}." in str(
+        refused.value
+    )
+    assert f"PARALBENCH_ALLOW_GLOBALS={name} lets it be read as inert data" in str(refused.value)
+    # What acts on the system stays refused, whatever is allowed.
+    monkeypatch.setenv("PARALBENCH_ALLOW_GLOBALS", name)
+    with pytest.raises(WeightsError, match="refused"):
         output(hubert)
     assert not trace.exists()
 
 
-def test_a_pickle_that_is_no_mapping_is_refused(hubert, output):
-    as_bin(hubert, [torch.zeros(1)])
-    with pytest.raises(WeightsError, match="not a plain mapping from names to tensors"):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ([torch.zeros(1)], "holds a list; a checkpoint is a mapping from names"),
+        ({"epoch": 3}, "not a plain mapping from names to tensors"),
+    ],
+)
+def test_a_pickle_that_is_no_mapping_to_tensors_is_refused(content, reason, hubert, output):
+    as_bin(hubert, content)
+    with pytest.raises(WeightsError, match=reason):
         output(hubert)
 
 
@@ -186,6 +204,17 @@ def test_weights_of_another_architecture_are_refused(save_speech_model, hubert, 
     (wavlm / "model.safetensors").write_bytes((hubert / "model.safetensors").read_bytes())
     with pytest.raises(WeightsError, match=r"do not fit WavLMModel.*missing: .*gru_rel_pos"):
         output(wavlm)
+
+
+def test_a_checkpoint_of_another_architecture_than_the_cards_is_refused(hubert, make_card):
+    stated = {"hidden_size": 32, "num_hidden_layers": 12, "conv_bias": True, "model_type": "hubert"}
+    card = make_card("wav2vec2-like", hubert, architecture=stated)
+    with pytest.raises(WeightsError) as refused:
+        load(card, hubert)
+    message = str(refused.value)
+    assert "num_hidden_layers is 3, the card says 12; conv_bias is False, the card says" in message
+    assert "hidden_size is" not in message
+    assert "Either the card or the weights are of another model" in message
 
 
 @pytest.mark.parametrize("model_type", ["bert", None, ["hubert"]])

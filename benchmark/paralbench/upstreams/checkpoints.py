@@ -6,14 +6,13 @@ run: no ``auto_map``, no adapter, no pickle that holds more than tensors.
 """
 
 import json
-import pickle
 import re
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from paralbench.errors import WeightsError
+from paralbench.upstreams.pickled import read_pickled
 
 if TYPE_CHECKING:
     import torch
@@ -186,18 +185,8 @@ def _read_safetensors(file: Path, rename: Rename) -> "dict[str, torch.Tensor]":
 def _read_pickled(file: Path, rename: Rename) -> "dict[str, torch.Tensor]":
     import torch
 
-    try:
-        loaded = torch.load(
-            file, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(file)
-        )
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{file}: refused, because it is damaged or holds more than tensors "
-            f"({_short(error)}). Ask its owners for safetensors."
-        ) from None
-    except (RuntimeError, OSError, ValueError, EOFError, KeyError) as error:
-        raise _damaged(file, error) from None
-    if not isinstance(loaded, dict) or not all(torch.is_tensor(one) for one in loaded.values()):
+    loaded = read_pickled(file)
+    if not all(torch.is_tensor(one) for one in loaded.values()):
         raise WeightsError(f"{file}: not a plain mapping from names to tensors.")
     names = {name: rename(name) for name in loaded}
     return {new: loaded[old] for old, new in names.items() if new is not None}
@@ -234,6 +223,7 @@ def build(
     *,
     where: Path,
     optional: tuple[str, ...] = (),
+    stated_in: str = CONFIG,
 ) -> Model:
     """A model with exactly these tensors, in float32, on the CPU, for inference.
 
@@ -243,6 +233,7 @@ def build(
         tensors: by the model's own names.
         where: the folder, for messages.
         optional: tensors that the model has but never reads at inference.
+        stated_in: the file of that folder which states the configuration, for messages.
 
     Raises:
         WeightsError: tensors are missing, unknown, or of another shape; the message lists them.
@@ -252,9 +243,9 @@ def build(
     try:
         with torch.device("meta"):  # no memory and no time for weights that are replaced at once
             model = kind(config)
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (AssertionError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(
-            f"{where / CONFIG}: no {kind.__name__} can be built from it ({_short(error)})."
+            f"{where / stated_in}: no {kind.__name__} can be built from it ({_short(error)})."
         ) from None
     wanted = model.state_dict()
     faults = [
@@ -271,7 +262,7 @@ def build(
     ]
     if any(faults):
         raise WeightsError(
-            f"{where}: the weights do not fit {type(model).__name__} and its {CONFIG}: "
+            f"{where}: the weights do not fit {type(model).__name__} and its {stated_in}: "
             + "; ".join(fault for fault in faults if fault)
             + "."
         )

@@ -1,7 +1,9 @@
 """Blueprints of the families that transformers holds: built and saved by transformers itself."""
 
 import json
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +54,8 @@ class TransformersBlueprint:
 
     def save(self, module: Any, card: UpstreamCard, folder: Path) -> None:
         """``save_pretrained``, and the preprocessor's configuration beside it."""
-        module.save_pretrained(folder)
+        with no_progress_bars():
+            module.save_pretrained(folder)
         text = json.dumps(dict(self._preprocessor))
         (folder / checkpoints.PREPROCESSOR).write_text(text)
 
@@ -73,6 +76,23 @@ class TransformersBlueprint:
         return self._kinds[given]
 
 
+@contextmanager
+def no_progress_bars() -> Iterator[None]:
+    """Keep transformers from reporting each file it writes; the caller's setting is put back."""
+    from transformers.utils import logging
+
+    if not logging.is_progress_bar_enabled():
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the hub's client, where the environment sets it too
+        logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            logging.enable_progress_bar()
+
+
 WAV2VEC2_LIKE = TransformersBlueprint(
     {name: (one.config, one.model) for name, one in ARCHITECTURES.items()},
     {
@@ -80,11 +100,22 @@ WAV2VEC2_LIKE = TransformersBlueprint(
         "num_hidden_layers": 3,
         "num_attention_heads": 4,
         "intermediate_size": 48,
-        "conv_dim": [16] * 7,
+        "conv_dim": [16 for _ in range(13)],
         "num_conv_pos_embedding_groups": 4,
         "vocab_size": 8,
         "codevector_dim": 16,
         "proj_codevector_dim": 16,
     },
     {"do_normalize": True, "sampling_rate": 16_000},
+)
+
+WAV2VEC2_BERT = TransformersBlueprint(
+    {"wav2vec2-bert": ("Wav2Vec2BertConfig", "Wav2Vec2BertModel")},
+    {
+        "hidden_size": 32,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "intermediate_size": 48,
+    },
+    {"feature_size": 80, "num_mel_bins": 80, "stride": 2, "sampling_rate": 16_000},
 )

@@ -66,6 +66,22 @@ def test_every_pair_of_parts_and_every_kind(acted):
     assert content.examples == (("s00_fear_1", frame["utterance"].iloc[70]),)
 
 
+def test_the_same_words_by_the_same_speaker(acted):
+    frame = acted(2)
+    frame["transcript"] = "other words"
+    frame.loc[[0, 1, 14], "transcript"] = None
+    frame.loc[[13, 23], "transcript"] = ["It's eleven o'clock!", "it's  Eleven O'Clock"]
+    parts = fold(range(14), range(14, 24))
+    with pytest.raises(LeakageError) as caught:
+        check(frame, parts, allow=("speaker",))
+    text = "transcript: train and test share 2 texts read by the same speaker"
+    assert text in str(caught.value)
+    (speaker, words) = check(frame, parts, allow=("speaker", "transcript"))
+    assert (speaker.kind, words.kind, words.count) == ("speaker", "transcript", 2)
+    # Other speakers may say the same.
+    assert check(frame, fold(range(12), range(12, 24))) == []
+
+
 def test_what_is_not_allowed_is_refused_and_only_that_is_listed(acted):
     frame = acted(2)
     frame["content"] = "x"

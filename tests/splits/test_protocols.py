@@ -67,6 +67,19 @@ def test_official(acted):
     assert fold.development is None
 
 
+def test_official_where_the_owners_keep_the_test_labels(acted):
+    frame = acted(3)
+    frame["split"] = ["train"] * 24 + ["development"] * 12
+    split = Split(protocol="official", test="development")
+    (fold,) = make_folds(frame, split, "emotion", EMOTIONS, Path())
+    assert fold.name == "official, development as test"
+    assert (fold.train.tolist(), fold.test.tolist()) == ([*range(24)], [*range(24, 36)])
+    assert fold.development is None
+    frame.loc[range(12), "split"] = "test"  # with test labels it is the plain split
+    (fold,) = make_folds(frame, split, "emotion", EMOTIONS, Path())
+    assert (fold.name, len(fold.test), len(fold.development)) == ("official", 12, 12)
+
+
 def test_official_where_the_owners_give_none(acted):
     frame = acted(4)
     with pytest.raises(SplitError, match="no official split; choose another protocol"):

@@ -25,7 +25,9 @@ NUMBER_METRICS = ("ccc", "pearson", "mae")
 class Split(Part):
     """How utterances are divided into train, development and test.
 
-    ``official`` reads the manifest's ``split`` column. ``leave-one-out`` holds out each value of
+    ``official`` reads the manifest's ``split`` column; with ``test: development`` its development
+    part is the test set where no test utterance carries the label, as its owners keep it: then
+    nothing else is left for development, which is drawn from train. ``leave-one-out`` holds out each value of
     ``column`` in turn. ``speaker-k-fold`` is stratified by class and grouped by speaker.
     ``predefined`` reads utterance lists (``utterance,fold,part``) from ``file``, a CSV beside the
     card. ``leaks`` names what the corpus cannot keep apart; those rows are stamped.
@@ -36,6 +38,7 @@ class Split(Part):
     folds: Annotated[int, Field(ge=2)] | None = None
     seed: int = 0
     file: Text | None = None
+    test: Literal["test", "development"] = "test"
     leaks: Annotated[
         tuple[Literal["speaker", "session", "content", "transcript"], ...], EachOnce
     ] = ()
@@ -54,6 +57,8 @@ class Split(Part):
                     f"{given!r} is not allowed with the protocol {self.protocol!r}; only "
                     f"{protocol!r} has this key",
                 )
+        if self.test != "test" and self.protocol != "official":
+            raise WrongKeyError("test", "only the protocol 'official' has this key")
         if bool(self.leaks) != (self.leaks_reason is not None):
             raise WrongKeyError("leaks_reason", "given exactly when 'leaks' is")
         return self

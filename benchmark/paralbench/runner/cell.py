@@ -28,7 +28,8 @@ from paralbench.runner.scoring import (
     prediction_frame,
     score_rows,
 )
-from paralbench.splits.columns import KINDS
+from paralbench.runner.sessions import Sessions, by_session
+from paralbench.splits.columns import LEAKS
 from paralbench.splits.develop import development
 from paralbench.splits.fold import Fold
 from paralbench.splits.gate import check
@@ -103,7 +104,10 @@ def run_cell(cell: Cell, key: str, problem: Problem, context: Context) -> dict[s
     recipe = get_recipe(cell.recipe)
     problem, dropped = _with_features(problem, cell, context)
     leaks = _gate(problem, context.request)
-    results = _train(cell, recipe, problem, context)
+    sessions = None
+    if problem.by_session:
+        problem, sessions = by_session(problem)
+    results = _train(cell, recipe, problem, sessions, context)
     layers = [[fold_results[i] for fold_results in results] for i in range(len(results[0]))]
     common = _common(cell, key, recipe, problem, context, leaks, results[0][0].selection)
     rows: list[dict[str, Any]] = []
@@ -151,13 +155,13 @@ def _with_features(problem: Problem, cell: Cell, context: Context) -> tuple[Prob
 
 def _gate(problem: Problem, request: Request) -> tuple[str, ...]:
     """Pass every fold through the leakage gate; the kinds that are let pass."""
-    allow = KINDS if request.allow_leakage else problem.leaks
+    allow = LEAKS if request.allow_leakage else problem.leaks
     found = [leak.kind for fold in problem.folds for leak in check(problem.frame, fold, allow)]
     return tuple(sorted(set(found)))
 
 
 def _train(
-    cell: Cell, recipe: Recipe, problem: Problem, context: Context
+    cell: Cell, recipe: Recipe, problem: Problem, sessions: Sessions | None, context: Context
 ) -> list[list[ProbeResult]]:
     """For each fold, the results of its probes (one, or one per layer)."""
     from paralbench.probes import floors, normalise, train
@@ -178,7 +182,11 @@ def _train(
         features = floors.duration_features(frame["seconds"].to_numpy())
     else:
         assert context.space is not None
-        features = context.space.mean(list(frame["content"]))
+        if sessions is None:
+            features = context.space.mean(list(frame["content"]))
+        else:
+            means = context.space.mean(sessions.contents)
+            features = sessions.merge(means, context.space.frames(sessions.contents))
         if cell.normalisation == "speaker":
             features = normalise.by_speaker(features, problem.units(), problem.frame["target"])
     settings = train.Settings(device=request.device)
@@ -207,7 +215,7 @@ def _drawer(
     problem: Problem, index: int, recipe: Recipe, request: Request
 ) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
     """Given a seed, what to fit on and what to choose by; both pass the gate."""
-    allow = KINDS if request.allow_leakage else problem.leaks
+    allow = LEAKS if request.allow_leakage else problem.leaks
     fold = problem.folds[index]
 
     def draw(seed: int) -> tuple[np.ndarray, np.ndarray]:

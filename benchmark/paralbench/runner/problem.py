@@ -12,7 +12,7 @@ from paralbench.probes.target import Target
 from paralbench.runner.data import AUDIT_COLUMNS, Corpora, CorpusData
 from paralbench.runner.plan import Cell
 from paralbench.splits.fold import Fold
-from paralbench.splits.protocols import make_folds
+from paralbench.splits.protocols import DEVELOPMENT_AS_TEST, make_folds
 from paralbench.tables.frames import column, rows
 
 
@@ -47,6 +47,11 @@ class Problem:
     fixed: Any
     audit: pd.DataFrame
     content: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def by_session(self) -> bool:
+        """Whether examples are sessions; then the frame's utterances are merged before training."""
+        return isinstance(self.card, TaskCard) and self.card.unit == "session"
 
     def target(self) -> Target:
         """The labels, as probes take them."""
@@ -113,7 +118,7 @@ def within(card: TaskCard, data: CorpusData) -> Problem:
         frame=frame,
         classes=card.classes,
         folds=folds,
-        split=card.split.protocol,
+        split=DEVELOPMENT_AS_TEST if folds[0].name == DEVELOPMENT_AS_TEST else card.split.protocol,
         unit=data.card.resample,
         speakers_known=data.card.speakers == "known",
         leaks=card.split.leaks,

@@ -7,7 +7,8 @@ import pandas as pd
 
 from paralbench.errors import SplitError
 
-KINDS = ("speaker", "session", "content")  # what must not be on two sides
+KINDS = ("speaker", "session", "content")  # what holds utterances together
+LEAKS = (*KINDS, "transcript")  # what must not be on two sides
 
 
 def column_of(frame: pd.DataFrame, column: str) -> pd.Series:

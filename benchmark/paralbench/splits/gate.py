@@ -1,5 +1,6 @@
 """The leakage gate: what train, development and test share."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import combinations
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from paralbench.errors import LeakageError
-from paralbench.splits.columns import KINDS, identities
+from paralbench.splits.columns import KINDS, column_of, identities, names_in
 from paralbench.splits.fold import Fold, Positions
 
 _MOST_EXAMPLES = 3
@@ -17,6 +18,7 @@ _PLURALS = {
     "speaker": ("speaker", "speakers"),
     "session": ("session", "sessions"),
     "content": ("recording with the same audio", "recordings with the same audio"),
+    "transcript": ("text read by the same speaker", "texts read by the same speaker"),
 }
 
 
@@ -25,8 +27,9 @@ class Leak:
     """Something that two parts of a fold share.
 
     Attributes:
-        kind: ``speaker``, ``session`` or ``content`` (the same audio, under whatever name), or
-            ``utterance``: a row that is in both parts.
+        kind: ``speaker``, ``session``, ``content`` (the same audio, under whatever name),
+            ``transcript`` (the same words by the same speaker), or ``utterance``: a row that is in
+            both parts.
         parts: the two parts.
         count: how many speakers, sessions or recordings they share.
         utterances: how many utterances of each part that touches.
@@ -55,7 +58,8 @@ def check(frame: pd.DataFrame, fold: Fold, allow: Collection[str] = ()) -> list[
     A missing speaker, session or content equals nothing.
 
     Args:
-        frame: one row per utterance, with ``utterance``, ``speaker``, ``session``, ``content``.
+        frame: one row per utterance, with ``utterance``, ``speaker``, ``session``, ``content``,
+            and ``transcript`` where there are any.
         fold: positions of rows.
         allow: kinds that may leak: those the card declares, or all of them under
             ``--allow-leakage``. A row that is in two parts is never allowed.
@@ -70,6 +74,8 @@ def check(frame: pd.DataFrame, fold: Fold, allow: Collection[str] = ()) -> list[
     names = identities(frame, "utterance")
     columns = {"utterance": np.arange(len(frame)).astype(str).astype(object)}
     columns.update({kind: identities(frame, kind) for kind in KINDS})
+    if "transcript" in frame:
+        columns["transcript"] = _spoken_by(columns["speaker"], frame)
     leaks = []
     for left, right in combinations(fold.parts().items(), 2):
         for kind, values in columns.items():
@@ -107,6 +113,21 @@ def _shared(
         (first, second),
         tuple((sides[0][value][0], sides[1][value][0]) for value in both[:_MOST_EXAMPLES]),
     )
+
+
+def _spoken_by(speakers: np.ndarray, frame: pd.DataFrame) -> np.ndarray:
+    """Speaker and words ``(n,)``, without case and punctuation; None where either is missing."""
+    found = np.empty(len(frame), dtype=object)
+    texts = names_in(column_of(frame, "transcript"))
+    found[:] = [
+        f"{speaker}: {words}" if speaker is not None and words else None
+        for speaker, words in zip(speakers, map(_words, texts), strict=True)
+    ]
+    return found
+
+
+def _words(text: str | None) -> str:
+    return " ".join(re.findall(r"\w+", (text or "").lower()))
 
 
 def _by_value(values: np.ndarray, names: np.ndarray) -> dict[str, list[str]]:

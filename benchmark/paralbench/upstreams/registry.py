@@ -35,6 +35,7 @@ FAMILIES: Registry[Family] = Registry(
         "emotion2vec": "paralbench.upstreams.emotion2vec:load",
         "fbank": "paralbench.upstreams.fbank:load",
         "ge2e": "paralbench.upstreams.ge2e:load",
+        "moonshine": "paralbench.upstreams.moonshine:load",
         "opensmile": "paralbench.upstreams.opensmile_family:load",
         "prosody": "paralbench.upstreams.prosody:load",
         "wav2vec2-bert": "paralbench.upstreams.wav2vec2_bert:load",

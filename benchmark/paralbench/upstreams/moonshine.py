@@ -1,0 +1,168 @@
+"""The Moonshine encoder (Jeffries et al., arXiv 2410.15608), exact under padding.
+
+A raw waveform, three convolutions without padding (127, 7 and 3 wide, strides 64, 3 and 2: 384
+samples per frame, 895 seen by the first), a GroupNorm over time and all channels after the first,
+and a transformer with rotary positions. It was trained on segments of 4 to 30 s, unpadded.
+
+Transformers' ``MoonshineEncoder.forward`` takes the GroupNorm's statistics over the padding too and
+thins an attention mask of samples out to frames, of which it keeps some that see padding. So its
+parts are run here: the GroupNorm over the valid frames, and no frame attends to another that is
+not all speech. Alone and unpadded the features are those of ``MoonshineEncoder``.
+
+Layers: 0 is the input of the first transformer layer, 1 to L - 1 the outputs of the layers, L the
+last layer's output after the encoder's final LayerNorm, as in transformers' ``hidden_states``.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from paralbench.cards import UpstreamCard
+from paralbench.errors import CardError, WeightsError
+from paralbench.upstreams import checkpoints
+from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
+from paralbench.upstreams.fingerprint import files_sha256
+
+if TYPE_CHECKING:
+    import torch
+
+VERSION = 1
+NAME = "moonshine"
+
+# Whatever checkpoints hold beside the encoder.
+_OTHER_PARTS = ("decoder.", "model.decoder.", "proj_out.")
+
+
+class MoonshineEncoder:
+    """Moonshine's encoder over waveforms of any length.
+
+    Args:
+        model: transformers' ``MoonshineEncoder``; its GroupNorm and rotations are replaced.
+        rotations: transformers' ``MoonshineRotaryEmbedding``, which stays in float32.
+        window: seconds of speech that are encoded at once.
+        weights_key: sha256 over weights and configuration.
+    """
+
+    batching: Batching = "any"
+
+    def __init__(self, model: Any, rotations: Any, *, window: float, weights_key: str):
+        from torch import nn
+
+        from paralbench.upstreams.padding import ValidFrames, ValidGroupNorm
+
+        convolutions = (model.conv1, model.conv2, model.conv3)
+        self.frames = ValidFrames(
+            [one.kernel_size[0] for one in convolutions], [one.stride[0] for one in convolutions]
+        )
+        model.groupnorm = ValidGroupNorm(model.groupnorm, self.frames, 0)
+        model.rotary_emb = nn.Identity()  # not cast with the weights: positions need float32
+        self.model, self.rotations = model, rotations
+        self.weights_key = weights_key
+        self.n_layers = len(model.layers) + 1
+        self.dim = model.config.hidden_size
+        self.min_samples = self.frames.receptive_field
+        self.window_samples = round(window * SAMPLE_RATE)
+
+    def prepare(self, waveform: np.ndarray) -> np.ndarray:
+        """The waveform as it is: the GroupNorm scales it, window by window."""
+        return waveform
+
+    def forward(self, waveforms: "torch.Tensor", lengths: "torch.Tensor") -> HiddenStates:
+        """Encode a batch; see :class:`paralbench.upstreams.base.Encoder`.
+
+        Raises:
+            ValueError: a waveform is too short to give a frame.
+        """
+        import torch
+        from torch.nn import functional
+
+        samples = lengths.tolist()
+        if min(samples) < self.min_samples:
+            raise ValueError(
+                f"{min(samples)} samples: {NAME} needs at least {self.min_samples} for a frame."
+            )
+        model = self.model
+        with torch.inference_mode():
+            frames = self.frames.set(samples, waveforms.device)
+            inputs = waveforms[:, None, : max(samples)].to(model.dtype)
+            states = model.groupnorm(torch.tanh(model.conv1(inputs)))
+            states = functional.gelu(model.conv3(functional.gelu(model.conv2(states))))
+            states = states.transpose(1, 2)
+            positions = torch.arange(states.shape[1], device=states.device)[None]
+            rotations = self.rotations(states, position_ids=positions)
+            mask = self._mask(states.dtype)
+            layers = [states]
+            for layer in model.layers:
+                states = layer(states, attention_mask=mask, position_embeddings=rotations)
+                layers.append(states)
+            layers[-1] = model.layer_norm(states)
+        return HiddenStates(layers, frames)
+
+    def _mask(self, dtype: "torch.dtype") -> "torch.Tensor | None":
+        """What is added to attention scores, ``(batch, 1, 1, frames)``; None: nothing is padded."""
+        import torch
+
+        valid = self.frames.mask
+        if valid is None:
+            return None
+        mask = torch.zeros(valid.shape, dtype=dtype, device=valid.device)
+        return mask.masked_fill(~valid, torch.finfo(dtype).min)[:, None, None]
+
+    def to(self, device: "torch.device", dtype: "torch.dtype") -> Self:
+        """Move to a device and a precision, in place; rotations stay in float32."""
+        self.model.to(device=device, dtype=dtype)
+        self.rotations.to(device)
+        return self
+
+
+def load(card: UpstreamCard, folder: Path | None = None) -> MoonshineEncoder:
+    """The encoder in a transformers folder of a Moonshine model; the decoder is not read.
+
+    Raises:
+        CardError: an option is given, or a variant other than ``plain``.
+        WeightsError: another architecture or input; weights missing, unknown or damaged.
+    """
+    from paralbench.torchaudio_cure import ensure_torchaudio
+
+    where = card.file or card.id
+    if folder is None:
+        raise WeightsError(f"{where}: weights: the family {NAME!r} needs a folder.")
+    if card.variant != "plain":
+        raise CardError(f"{where}: variant: {card.variant!r} is not allowed. Allowed: plain.")
+    if card.options:
+        raise CardError(f"{where}: options: unknown option {min(card.options)!r}. Allowed: none.")
+    data = checkpoints.read_config(folder, [NAME], NAME)
+
+    ensure_torchaudio()  # transformers imports torchaudio when it is installed
+    from transformers import MoonshineConfig
+    from transformers.models.moonshine import modeling_moonshine
+
+    config = checkpoints.build_config(MoonshineConfig, data, folder / checkpoints.CONFIG)
+    checkpoints.check_architecture(card, config, folder / checkpoints.CONFIG)
+    _check_input(folder)
+
+    def rename(name: str) -> str | None:
+        if name.startswith(_OTHER_PARTS):
+            return None
+        return checkpoints.base_name(name.removeprefix("model."), "encoder")
+
+    tensors = checkpoints.read_tensors(folder, rename)
+    model = checkpoints.build(modeling_moonshine.MoonshineEncoder, config, tensors, where=folder)
+    key = files_sha256(checkpoints.files_that_matter(folder))
+    rotations = modeling_moonshine.MoonshineRotaryEmbedding(config)  # no weights of a checkpoint's
+    return MoonshineEncoder(model, rotations, window=card.window, weights_key=key)
+
+
+load.version = VERSION  # pyright: ignore[reportFunctionMemberAccess]  # read by the registry
+
+
+def _check_input(folder: Path) -> None:
+    """Refuse a preprocessor that prepares waveforms otherwise than this family does."""
+    file = folder / checkpoints.PREPROCESSOR
+    if not file.is_file():
+        return
+    given = checkpoints.read_json(file)
+    for name, value in {"do_normalize": False, "sampling_rate": SAMPLE_RATE}.items():
+        if given.get(name, value) != value:
+            raise WeightsError(f"{file}: {name} is {given[name]!r}; only {value!r} is supported.")

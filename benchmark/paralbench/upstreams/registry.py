@@ -32,6 +32,7 @@ FAMILIES: Registry[Family] = Registry(
     "upstream family",
     "paralbench.families",
     {
+        "beats": "paralbench.upstreams.beats:load",
         "emotion2vec": "paralbench.upstreams.emotion2vec:load",
         "fbank": "paralbench.upstreams.fbank:load",
         "ge2e": "paralbench.upstreams.ge2e:load",

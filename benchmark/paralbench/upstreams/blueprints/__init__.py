@@ -47,6 +47,7 @@ BLUEPRINTS: Registry[Blueprint] = Registry(
     "blueprint of the upstream family",
     "paralbench.blueprints",
     {
+        "beats": "paralbench.upstreams.blueprints.beats_model:BEATS",
         "emotion2vec": "paralbench.upstreams.blueprints.emotion2vec_model:EMOTION2VEC",
         "ge2e": "paralbench.upstreams.blueprints.ge2e_model:GE2E",
         "moonshine": "paralbench.upstreams.blueprints.recognisers:MOONSHINE",

@@ -17,6 +17,9 @@ RootOption = Annotated[
     list[str] | None,
     typer.Option("--root", help="Where a corpus lies: ID=DIR; may be given more than once."),
 ]
+WeightsOption = Annotated[
+    list[str] | None, typer.Option("--weights", help="An upstream's checkpoint folder: ID=DIR.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paralbench.cli.options import CardsOption, RootOption, assignments, catalogue, words
+from paralbench.cli.options import (
+    CardsOption,
+    RootOption,
+    WeightsOption,
+    assignments,
+    catalogue,
+    words,
+)
 from paralbench.errors import ParalbenchError
 
 if TYPE_CHECKING:
@@ -30,9 +37,6 @@ LimitOption = Annotated[
 ]
 SeedOption = Annotated[int | None, typer.Option(help="Seed of samples, splits and resamples.")]
 SeedsOption = Annotated[int | None, typer.Option(help="How many probe seeds.", min=1)]
-WeightsOption = Annotated[
-    list[str] | None, typer.Option("--weights", help="An upstream's checkpoint folder: ID=DIR.")
-]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and an estimate.")]
 LeakageOption = Annotated[
     bool, typer.Option("--allow-leakage", help="Run splits that leak, and stamp their rows.")

@@ -66,6 +66,31 @@ def fingerprint(states: HiddenStates) -> str:
     return f"{numbers} {states.lengths.tolist()}"
 
 
+def count_parameters(encoder: object) -> int:
+    """Parameters of the torch modules that an encoder holds, shared ones once.
+
+    Modules are looked for in its attributes, and in lists, tuples, mappings and objects of ours
+    there.
+    """
+    found: dict[int, int] = {}
+    seen: set[int] = set()
+    waiting: list[object] = [encoder]
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, torch.nn.Module):
+            found |= {id(each): each.numel() for each in one.parameters()}
+        elif isinstance(one, Mapping):
+            waiting += one.values()
+        elif isinstance(one, list | tuple):
+            waiting += one
+        elif one is encoder or type(one).__module__.startswith("paralbench."):
+            waiting += getattr(one, "__dict__", {}).values()
+    return sum(found.values())
+
+
 def tensors_sha256(tensors: Mapping[str, torch.Tensor]) -> str:
     """The sha256 over names, types, shapes and values of tensors, independent of their order."""
     digest = hashlib.sha256()

@@ -155,6 +155,15 @@ def test_another_precision_is_another_space(run, noise, fakes, precision):
     assert 1e-5 < difference < 3e-2
 
 
+def test_reduced_products_are_another_space(run, noise, fakes):
+    full, encoder = run(fakes.ConvEncoder()), fakes.ConvEncoder()
+    reduced = run(encoder, precision="fp32-reduced")
+    assert encoder.dtype == torch.float32
+    assert reduced.encoded == 40
+    assert reduced.space.key != full.space.key
+    assert relative(reduced.space.mean(noise.contents), full.space.mean(noise.contents)) < 3e-2
+
+
 def test_another_variant_or_version_is_another_space(noise, store, description, fakes):
     keys = set()
     for change in ({}, {"variant": "unpadded"}, {"version": 2}, {"weights": "1" * 64}):

@@ -42,6 +42,11 @@ def device_name(device: "torch.device") -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
+def with_backend(device: str, backend: str) -> str:
+    """A device's name with what computes on it, where that is not torch: ``cpu (openvino)``."""
+    return device if backend == "torch" else f"{device} ({backend})"
+
+
 def start_measuring(device: "torch.device") -> None:
     """Forget earlier peaks, where the device can (a process cannot)."""
     import torch

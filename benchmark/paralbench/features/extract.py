@@ -7,25 +7,30 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from paralbench.errors import ParalbenchError
-from paralbench.features.arithmetic import exact_arithmetic
+from paralbench.features.arithmetic import arithmetic
 from paralbench.features.batching import BUDGETS, Batch, Limits, Piece, padding_share
 from paralbench.features.collecting import TOO_SHORT, Collector
-from paralbench.features.device import device_name, find_device, peak_memory, start_measuring
+from paralbench.features.device import (
+    device_name,
+    find_device,
+    peak_memory,
+    start_measuring,
+    with_backend,
+)
 from paralbench.features.encoding import BatchEncoder, Reader, Waveforms, read_ahead
 from paralbench.features.keys import space_description
 from paralbench.features.plans import resume_or_plan
 from paralbench.features.pooling import Pooled
+from paralbench.features.precision import torch_dtype
 from paralbench.features.store import FeatureSpace, FeatureStore
 from paralbench.features.windows import windows
 from paralbench.features.workers import Trial, encode_in_processes
-from paralbench.upstreams.base import SAMPLE_RATE, Encoder
+from paralbench.upstreams.base import SAMPLE_RATE, Encoder, backend_of
 
 if TYPE_CHECKING:
     import torch
 
     from paralbench.audio.cache import AudioCache
-
-_DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class ExtractionReport:
         back_offs: how often memory ran out and a batch was halved; with any, features agree with
             an undisturbed run's to 1e-5, not to the bit.
         device, precision, threads: how it was computed.
+        backend: what computed it: ``torch``, ``openvino``; None if nothing was encoded.
     """
 
     space: FeatureSpace
@@ -60,6 +66,7 @@ class ExtractionReport:
     device: str
     precision: str
     threads: int
+    backend: str | None = None
 
 
 def extract(
@@ -94,7 +101,8 @@ def extract(
         cache: the decoded audio.
         store: where features are kept.
         device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        precision: of weights and activations: fp32, bf16, fp16. Waveforms are float32 always.
+        precision: one of :data:`~paralbench.features.precision.PRECISIONS`. Waveforms are float32
+            always.
         second_moments: also store the covariances between layers, which are large: see
             :func:`~paralbench.features.moments.moments_bytes`.
         token_budget: samples in a batch, padding included; by default :data:`BUDGETS` of the
@@ -150,6 +158,7 @@ def extract(
         device=str(job.device),
         precision=precision,
         threads=job.threads,
+        backend=done.backend,
     )
 
 
@@ -176,20 +185,19 @@ class _Done:
     stored: int = 0
     samples: int = 0
     back_offs: int = 0
+    backend: str | None = None
     batches: list[Sequence[Piece]] = field(default_factory=list)
 
 
 def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, job: _Job) -> _Done:
     """Encode and store what is missing."""
-    import torch
-
     if encoder is None:
         if job.loader is None:
             raise ParalbenchError("give an encoder, or a loader that makes one.")
         encoder = job.loader()
     if job.workers > 1:
         _check_workers(encoder, job)
-    encoder = encoder.to(job.device, getattr(torch, _DTYPES[job.precision]))
+    encoder = encoder.to(job.device, torch_dtype(job.precision))
     space.write_description()
     batches = _plan(space, missing, encoder, job)
     # The plan may have excluded some, and another process may have stored some.
@@ -199,14 +207,14 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
         wanted,
         (piece for batch in batches for piece in batch),
         second_moments=job.second_moments,
-        metadata=_metadata(job),
+        metadata=_metadata(job, backend_of(encoder)),
     )
     reader = Reader(job.cache, encoder, set(wanted))
     samples = [sum(piece.samples for piece in batch) for batch in batches]
-    total, done = sum(samples), _Done()
+    total, done = sum(samples), _Done(backend=backend_of(encoder))
     with ExitStack() as stack:
         stack.callback(collector.flush)  # also when interrupted
-        stack.enter_context(exact_arithmetic(job.threads))
+        stack.enter_context(arithmetic(job.threads, job.precision))
         # What another process has stored meanwhile is skipped.
         to_do = (
             batch for batch in batches if any(collector.needs(piece.content) for piece in batch)
@@ -273,12 +281,12 @@ def _limits(encoder: Encoder) -> Limits:
     )
 
 
-def _metadata(job: _Job) -> dict[str, str]:
+def _metadata(job: _Job, backend: str) -> dict[str, str]:
     """How rows were computed, kept with them: what can change the last bits."""
     import torch
 
     return {
-        "device": device_name(job.device),
+        "device": with_backend(device_name(job.device), backend),
         "torch": torch.__version__,
         "threads": str(job.threads),
     }

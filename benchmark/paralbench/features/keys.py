@@ -4,13 +4,11 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any
 
 from paralbench.errors import StoreError
+from paralbench.features.precision import PRECISIONS
 from paralbench.upstreams.base import SAMPLE_RATE
-
-Precision = Literal["fp32", "bf16", "fp16"]
-PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 # Raised when the code of this package changes what it makes of the same hidden states.
 POOLING = "mean over valid frames, windows weighted by frames, v1"
@@ -54,7 +52,7 @@ def space_description(upstream: Mapping[str, Any], *, precision: str) -> dict[st
     Args:
         upstream: what determines the hidden states: family and its version, sha256 of the weights,
             variant, options, window. It may already hold what is added here.
-        precision: of weights and activations: fp32, bf16 or fp16.
+        precision: one of :data:`~paralbench.features.precision.PRECISIONS`.
 
     Returns:
         The upstream's description with ``precision``, ``sample_rate`` and ``pooling``.

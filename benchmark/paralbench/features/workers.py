@@ -14,7 +14,7 @@ from itertools import islice
 import numpy as np
 
 from paralbench.errors import ParalbenchError
-from paralbench.features.arithmetic import exact_arithmetic
+from paralbench.features.arithmetic import arithmetic
 from paralbench.features.batching import Piece
 from paralbench.features.encoding import BatchEncoder, Waveforms
 from paralbench.features.pooling import Pooled
@@ -107,5 +107,5 @@ def _start(loader: Callable[[], Encoder], second_moments: bool) -> None:
 
 
 def _encode(batches: list[list[np.ndarray]]) -> list[list[Pooled]]:
-    with exact_arithmetic(threads=1):
+    with arithmetic(threads=1):
         return [_encode_batch(batch) for batch in batches]

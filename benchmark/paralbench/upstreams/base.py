@@ -38,6 +38,7 @@ class Encoder(Protocol):
         window_samples: longer waveforms are encoded in near-equal windows of at most this.
         batching: ``any``: exact under padding; ``equal-length``: only equal lengths may share a
             batch; ``single``: one utterance at a time.
+        backend: optional; what computes it, if not torch (see :mod:`.openvino_backend`).
         padded_samples: optional; what the encoder itself pads every waveform to, as Whisper does.
         weights_key: sha256 over what determines the features beside the audio: weights, config.
     """
@@ -70,3 +71,8 @@ class Encoder(Protocol):
     def to(self, device: "torch.device", dtype: "torch.dtype") -> "Encoder":
         """Move to a device and a precision, in place; returns itself."""
         ...
+
+
+def backend_of(encoder: Encoder) -> str:
+    """What computes an encoder: ``torch``, ``openvino``."""
+    return getattr(encoder, "backend", "torch")

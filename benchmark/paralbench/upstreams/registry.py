@@ -36,6 +36,7 @@ FAMILIES: Registry[Family] = Registry(
         "emotion2vec": "paralbench.upstreams.emotion2vec:load",
         "fbank": "paralbench.upstreams.fbank:load",
         "ge2e": "paralbench.upstreams.ge2e:load",
+        "mert": "paralbench.upstreams.mert:load",
         "moonshine": "paralbench.upstreams.moonshine:load",
         "opensmile": "paralbench.upstreams.opensmile_family:load",
         "prosody": "paralbench.upstreams.prosody:load",

@@ -18,6 +18,7 @@ true}``). Masking, dropout and layer drop are off, task heads and CTC adapters a
 """
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -181,17 +182,40 @@ def load(card: UpstreamCard, folder: Path | None = None) -> Wav2Vec2LikeEncoder:
         CardError: an option or the variant is unknown.
         WeightsError: another architecture or sampling rate; weights missing, unknown or damaged.
     """
-    from paralbench.torchaudio_cure import ensure_torchaudio
-
     if folder is None:
         raise WeightsError(f"{card.file or card.id}: weights: the family {NAME!r} needs a folder.")
     if card.variant != "plain":
         raise CardError(
             f"{card.file or card.id}: variant: {card.variant!r} is not allowed. Allowed: plain."
         )
-    do_normalize = _normalisation(card, folder)
+    do_normalize = normalisation(card, folder)
     data = checkpoints.read_config(folder, ARCHITECTURES, NAME)
-    architecture = ARCHITECTURES[data["model_type"]]
+    model = read_model(card, folder, data, ARCHITECTURES[data["model_type"]])
+    key = files_sha256(checkpoints.files_that_matter(folder))
+    return Wav2Vec2LikeEncoder(
+        model, do_normalize=do_normalize, window=card.window, weights_key=key
+    )
+
+
+load.version = VERSION  # pyright: ignore[reportFunctionMemberAccess]  # read by the registry
+
+
+def read_model(
+    card: UpstreamCard, folder: Path, data: Mapping[str, Any], architecture: Architecture
+) -> Any:
+    """The bare encoder in a folder, without masking, adapter and head.
+
+    Args:
+        card: the upstream's.
+        folder: with the weights.
+        data: its configuration.
+        architecture: of :data:`ARCHITECTURES`.
+
+    Raises:
+        WeightsError: the configuration is not valid or not the card's; weights missing, unknown
+            or damaged.
+    """
+    from paralbench.torchaudio_cure import ensure_torchaudio
 
     ensure_torchaudio()  # transformers imports torchaudio when it is installed
     import transformers
@@ -211,20 +235,18 @@ def load(card: UpstreamCard, folder: Path | None = None) -> Wav2Vec2LikeEncoder:
         return None if name.startswith(HEADS) else name
 
     tensors = checkpoints.read_tensors(folder, rename)
-    model = checkpoints.build(
+    return checkpoints.build(
         getattr(transformers, architecture.model), config, tensors, where=folder, optional=UNUSED
     )
-    key = files_sha256(checkpoints.files_that_matter(folder))
-    return Wav2Vec2LikeEncoder(
-        model, do_normalize=do_normalize, window=card.window, weights_key=key
-    )
 
 
-load.version = VERSION  # pyright: ignore[reportFunctionMemberAccess]  # read by the registry
+def normalisation(card: UpstreamCard, folder: Path, sample_rate: int = SAMPLE_RATE) -> bool:
+    """Whether waveforms are normalised: the card's option, else the folder's statement.
 
-
-def _normalisation(card: UpstreamCard, folder: Path) -> bool:
-    """Whether waveforms are normalised: the card's option, else the folder's statement."""
+    Raises:
+        CardError: an option is unknown.
+        WeightsError: the folder does not say, or is of another sampling rate.
+    """
     where = card.file or card.id
     for name, value in card.options.items():
         if name != "do_normalize":
@@ -233,9 +255,9 @@ def _normalisation(card: UpstreamCard, folder: Path) -> bool:
             raise CardError(f"{where}: options.{name}: {value!r} is not allowed: true or false.")
     file = folder / checkpoints.PREPROCESSOR
     given = checkpoints.read_json(file) if file.is_file() else {}
-    rate = given.get("sampling_rate", SAMPLE_RATE)
-    if rate != SAMPLE_RATE:
-        raise WeightsError(f"{file}: sampling_rate {rate!r}; only {SAMPLE_RATE} Hz is supported.")
+    rate = given.get("sampling_rate", sample_rate)
+    if rate != sample_rate:
+        raise WeightsError(f"{file}: sampling_rate {rate!r}; only {sample_rate} Hz is supported.")
     value = card.options.get("do_normalize", given.get("do_normalize", True if given else None))
     if not isinstance(value, bool):
         raise WeightsError(

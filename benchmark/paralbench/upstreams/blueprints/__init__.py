@@ -50,6 +50,7 @@ BLUEPRINTS: Registry[Blueprint] = Registry(
         "beats": "paralbench.upstreams.blueprints.beats_model:BEATS",
         "emotion2vec": "paralbench.upstreams.blueprints.emotion2vec_model:EMOTION2VEC",
         "ge2e": "paralbench.upstreams.blueprints.ge2e_model:GE2E",
+        "mert": "paralbench.upstreams.blueprints.transformers_models:MERT",
         "moonshine": "paralbench.upstreams.blueprints.recognisers:MOONSHINE",
         "wav2vec2-bert": "paralbench.upstreams.blueprints.transformers_models:WAV2VEC2_BERT",
         "wav2vec2-like": "paralbench.upstreams.blueprints.transformers_models:WAV2VEC2_LIKE",

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from paralbench.cards import UpstreamCard
 from paralbench.errors import CardError
 from paralbench.upstreams import checkpoints
+from paralbench.upstreams.mert import DEPARTURES, MODEL_RATE, MODEL_TYPE
 from paralbench.upstreams.wav2vec2_like import ARCHITECTURES
 
 if TYPE_CHECKING:
@@ -76,6 +77,17 @@ class TransformersBlueprint:
         return self._kinds[given]
 
 
+class MertBlueprint(TransformersBlueprint):
+    """A HuBERT under the name and with the keys of MERT's own configuration."""
+
+    def save(self, module: Any, card: UpstreamCard, folder: Path) -> None:
+        """As transformers saves it, with ``model_type`` and the departures from HuBERT put in."""
+        super().save(module, card, folder)
+        file = folder / checkpoints.CONFIG
+        config = checkpoints.read_json(file) | DEPARTURES | {"model_type": MODEL_TYPE}
+        file.write_text(json.dumps(config, indent=2))
+
+
 @contextmanager
 def no_progress_bars() -> Iterator[None]:
     """Keep transformers from reporting each file it writes; the caller's setting is put back."""
@@ -93,20 +105,28 @@ def no_progress_bars() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+_SMALLER: dict[str, JsonValue] = {
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "conv_dim": [16 for _ in range(13)],
+    "num_conv_pos_embedding_groups": 4,
+    "vocab_size": 8,
+    "codevector_dim": 16,
+    "proj_codevector_dim": 16,
+}
+
 WAV2VEC2_LIKE = TransformersBlueprint(
     {name: (one.config, one.model) for name, one in ARCHITECTURES.items()},
-    {
-        "hidden_size": 32,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 4,
-        "intermediate_size": 48,
-        "conv_dim": [16 for _ in range(13)],
-        "num_conv_pos_embedding_groups": 4,
-        "vocab_size": 8,
-        "codevector_dim": 16,
-        "proj_codevector_dim": 16,
-    },
+    _SMALLER,
     {"do_normalize": True, "sampling_rate": 16_000},
+)
+
+MERT = MertBlueprint(
+    {MODEL_TYPE: ("HubertConfig", "HubertModel")},
+    _SMALLER,
+    {"do_normalize": True, "sampling_rate": MODEL_RATE},
 )
 
 WAV2VEC2_BERT = TransformersBlueprint(

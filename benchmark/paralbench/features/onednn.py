@@ -46,16 +46,16 @@ def fast_linear() -> Iterator[None]:
         input: "torch.Tensor", weight: "torch.Tensor", bias: "torch.Tensor | None" = None
     ) -> "torch.Tensor":
         served = (
-            _plain(input)
+            # A trace is to hold operators that others know.
+            not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+            and not torch.is_grad_enabled()  # the operator has no gradient
+            and _plain(input)
             and _plain(weight)
             and (bias is None or _plain(bias))
             and input.dim() >= 2
             and weight.dim() == 2
             and input.shape[-1] == weight.shape[1]  # otherwise torch says what is wrong
             and input.numel() > 0
-            and not torch.is_grad_enabled()  # the operator has no gradient
-            # A trace is to hold operators that others know.
-            and not torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
         )
         if not served:
             return original(input, weight, bias)

@@ -150,7 +150,7 @@ def exactness(row: "Examination") -> str:
         return "-"
     if row.problem:
         return "failed"
-    error = "" if row.batch_error is None else f"{row.batch_error:.1e}"
+    error = "" if row.batch_error is None else f"{row.batch_error:.1e}" if row.batch_error else "0"
     return error if row.batching == "any" else f"{row.batching} {error}".strip()
 
 

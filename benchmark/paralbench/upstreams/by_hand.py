@@ -20,7 +20,11 @@ VARIABLE = "PARALBENCH_WEIGHTS"
 
 def by_hand(card: UpstreamCard) -> list[str]:
     """Lines that say what to run, on which machine, and where to put what comes."""
-    lines = [line for source in card.weights for line in _lines(source, card)]
+    lines: list[str] = []
+    for source in card.weights:
+        first, *rest = _lines(source, card) or [""]
+        if first:
+            lines += [f"Or {first[0].lower()}{first[1:]}" if lines else first, *rest]
     if any(not isinstance(source, InstalledWeights) for source in card.weights):
         lines.append(
             f"Or name a folder that holds them: --weights {card.id}=DIR, where a command has it."

@@ -8,7 +8,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-UNTESTED = {"s3prl"}  # extras without a constraint
+UNTESTED = {"beats"}  # extras without a constraint
 
 
 @pytest.fixture(scope="module")

@@ -217,7 +217,7 @@ def base_name(name: str, prefix: str) -> str:
 
 
 def build(
-    kind: type[Model],
+    kind: Callable[[Any], Model],
     config: Any,
     tensors: "Mapping[str, torch.Tensor]",
     *,
@@ -228,7 +228,7 @@ def build(
     """A model with exactly these tensors, in float32, on the CPU, for inference.
 
     Args:
-        kind: the model's class, called with ``config``.
+        kind: the model's class or a function that makes it, called with ``config``.
         config: its configuration object.
         tensors: by the model's own names.
         where: the folder, for messages.
@@ -245,7 +245,8 @@ def build(
             model = kind(config)
     except (AssertionError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(
-            f"{where / stated_in}: no {kind.__name__} can be built from it ({_short(error)})."
+            f"{where / stated_in}: no {getattr(kind, '__name__', 'model')} can be built from it "
+            f"({_short(error)})."
         ) from None
     wanted = model.state_dict()
     faults = [

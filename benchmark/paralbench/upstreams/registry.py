@@ -32,6 +32,7 @@ FAMILIES: Registry[Family] = Registry(
     "upstream family",
     "paralbench.families",
     {
+        "ast": "paralbench.upstreams.spectrogram_transformer:load",
         "beats": "paralbench.upstreams.beats:load",
         "emotion2vec": "paralbench.upstreams.emotion2vec:load",
         "fbank": "paralbench.upstreams.fbank:load",
@@ -40,6 +41,7 @@ FAMILIES: Registry[Family] = Registry(
         "moonshine": "paralbench.upstreams.moonshine:load",
         "opensmile": "paralbench.upstreams.opensmile_family:load",
         "prosody": "paralbench.upstreams.prosody:load",
+        "s3prl": "paralbench.upstreams.s3prl_family:load",
         "wav2vec2-bert": "paralbench.upstreams.wav2vec2_bert:load",
         "wav2vec2-like": "paralbench.upstreams.wav2vec2_like:load",
         "whisper": "paralbench.upstreams.whisper:load",

@@ -47,11 +47,13 @@ BLUEPRINTS: Registry[Blueprint] = Registry(
     "blueprint of the upstream family",
     "paralbench.blueprints",
     {
+        "ast": "paralbench.upstreams.blueprints.spectrogram_transformers:AST",
         "beats": "paralbench.upstreams.blueprints.beats_model:BEATS",
         "emotion2vec": "paralbench.upstreams.blueprints.emotion2vec_model:EMOTION2VEC",
         "ge2e": "paralbench.upstreams.blueprints.ge2e_model:GE2E",
         "mert": "paralbench.upstreams.blueprints.transformers_models:MERT",
         "moonshine": "paralbench.upstreams.blueprints.recognisers:MOONSHINE",
+        "s3prl": "paralbench.upstreams.blueprints.s3prl_models:S3PRL",
         "wav2vec2-bert": "paralbench.upstreams.blueprints.transformers_models:WAV2VEC2_BERT",
         "wav2vec2-like": "paralbench.upstreams.blueprints.transformers_models:WAV2VEC2_LIKE",
         "whisper": "paralbench.upstreams.blueprints.recognisers:WHISPER",
@@ -70,8 +72,9 @@ def count_parameters(card: UpstreamCard) -> int:
         return 0
     import torch
 
+    blueprint = _blueprint(card)  # first: what is imported on the meta device stays there
     with torch.device("meta"):  # no memory and no time for the weights themselves
-        module = _blueprint(card).build(card)
+        module = blueprint.build(card)
     return sum(one.numel() for one in module.parameters())
 
 

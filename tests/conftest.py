@@ -98,6 +98,7 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
     with pytest.MonkeyPatch.context() as patch:
         # For fixtures of wider scope than a test; each test then gets a home of its own.
         patch.setenv("PARALBENCH_HOME", str(homes / "session"))
+        patch.setenv("PARALBENCH_CONFIG", str(homes / "no-settings.yaml"))
         patch.setenv("NO_COLOR", "1")
         patch.setenv("COLUMNS", "120")
         for variable in ("PARALBENCH_CORPORA", "FORCE_COLOR", "GITHUB_ACTIONS"):

@@ -16,6 +16,15 @@ def home() -> Path:
     return Path(cache).expanduser().resolve() / "paralbench"
 
 
+def config_file() -> Path:
+    """The user's settings, which need not exist: ``$PARALBENCH_CONFIG``, else in the usual place."""
+    given = os.environ.get("PARALBENCH_CONFIG")
+    if given:
+        return Path(given).expanduser().resolve()
+    config = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(config).expanduser().resolve() / "paralbench" / "config.yaml"
+
+
 def corpora_home() -> Path:
     """Fetched corpora, one folder per corpus id."""
     return home() / "corpora"

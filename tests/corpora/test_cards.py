@@ -70,10 +70,20 @@ def test_labels_and_languages(card: CorpusCard):
 
 
 def test_expected_counts_agree_with_each_other(card: CorpusCard):
-    total = card.expected.utterances
-    assert total is not None
-    for label, counts in card.expected.classes.items():
-        assert sum(counts.values()) == total, label
+    for name, expected in {"": card.expected, **card.releases}.items():
+        total = expected.utterances
+        for label, counts in expected.classes.items():
+            # A label may be given for some utterances only.
+            assert total is not None, (name, label)
+            assert sum(counts.values()) <= total, (name, label)
+        if total is not None and expected.splits:
+            assert sum(expected.splits.values()) <= total, name
+        for split, by_label in expected.split_classes.items():
+            for label, counts in by_label.items():
+                assert sum(counts.values()) <= expected.splits.get(split, 10**9), (name, split)
+                whole = expected.classes.get(label, {})
+                for value, count in counts.items():
+                    assert count <= whole.get(value, 10**9), (name, split, label, value)
 
 
 def test_speakers_are_only_resampled_where_they_are_known(card: CorpusCard):

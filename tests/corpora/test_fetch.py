@@ -103,7 +103,7 @@ def test_a_corpus_to_be_asked_for_gives_the_steps(make_card: Card):
         fetch(card)
     assert "by a program (agreement; Academic use)." in str(error.value)
     assert "(1) Sign the agreement. (2) Unpack it." in str(error.value)
-    assert "$PARALBENCH_CORPORA/mine" in str(error.value)
+    assert "called mine, into one that $PARALBENCH_CORPORA lists" in str(error.value)
 
 
 def test_a_card_without_sources(make_card: Card):

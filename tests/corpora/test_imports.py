@@ -12,4 +12,6 @@ def test_no_pandas_and_no_torch_before_a_corpus_is_read(run_python: Callable):
         "print(len(READERS.names()))\n"
         "print({'torch', 'pandas', 'soundfile', 'librosa'} & set(sys.modules))"
     )
-    assert done.stdout.splitlines() == ["10", "set()"]
+    readers, imported = done.stdout.splitlines()
+    assert int(readers) >= 10
+    assert imported == "set()"

@@ -1,5 +1,6 @@
 """Where a corpus is looked for, in which order."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from paralbench.cards import CorpusCard
 from paralbench.corpora.locate import locate
-from paralbench.errors import CorpusNotFoundError
+from paralbench.errors import CorpusError, CorpusNotFoundError
 
 Card = Callable[..., CorpusCard]
 
@@ -30,6 +31,41 @@ def test_order(make_card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert locate(card) == of_card
     named = folder(tmp_path / "named")
     assert locate(card, {"mine": named, "other": tmp_path}) == named
+
+
+def test_the_usual_names_in_several_folders(make_card: Card, tmp_path: Path, monkeypatch):
+    card = make_card(folders=["MINE_full_release"])
+    places = [tmp_path / "one", tmp_path / "two"]
+    monkeypatch.setenv("PARALBENCH_CORPORA", os.pathsep.join(map(str, places)))
+    with pytest.raises(CorpusNotFoundError) as error:
+        locate(card)
+    for place in places:
+        for name in ("mine", "MINE_full_release"):
+            assert str(place / name) in str(error.value)
+    usual = folder(tmp_path / "two" / "MINE_full_release")
+    assert locate(card) == usual
+    by_id = folder(tmp_path / "two" / "mine")
+    assert locate(card) == by_id
+
+
+def test_the_users_settings(make_card: Card, tmp_path: Path, monkeypatch):
+    file = tmp_path / "settings" / "config.yaml"
+    folder(file.parent)
+    monkeypatch.setenv("PARALBENCH_CONFIG", str(file))
+    file.write_text("corpora: {mine: ../here}\n")
+    with pytest.raises(CorpusNotFoundError, match=r"here is no folder \(.*config\.yaml\)"):
+        locate(make_card())
+    folder(tmp_path / "here")
+    assert locate(make_card()).resolve() == tmp_path / "here"
+    named = folder(tmp_path / "named")
+    assert locate(make_card(), {"mine": named}) == named
+    for text, message in (
+        ("corpra: {}", "corpra: unknown key. Allowed: corpora"),
+        ("corpora: [a]", "a mapping of corpus ids to folders"),
+    ):
+        file.write_text(text)
+        with pytest.raises(CorpusError, match=message):
+            locate(make_card())
 
 
 def test_a_named_folder_that_does_not_exist_is_no_reason_to_look_elsewhere(

@@ -121,3 +121,31 @@ def test_real_corpora_are_as_their_cards_say(
     assert len(report.duplicates) == 6, "none of them crosses speakers"
     speaker = {name: name.split("-")[0] for group in report.duplicates for name in group}
     assert all(len({speaker[name] for name in group}) == 1 for group in report.duplicates)
+
+
+def test_which_release_it_is(make_card: Card, wav: Wav, tmp_path: Path, cache: AudioCache):
+    table = ["path,speaker,split,emotion"]
+    for number, split in enumerate(["train"] * 4 + ["test"] * 2):
+        wav(tmp_path / f"{number}.wav", number)
+        table.append(f"{number}.wav,s{number},{split},{('anger', 'neutral')[number % 2]}")
+    (tmp_path / "labels.csv").write_text("\n".join(table))
+    whole = {
+        "utterances": 6,
+        "speakers": 6,
+        "splits": {"train": 4, "test": 2},
+        "split_classes": {"test": {"emotion": {"anger": 1, "neutral": 1}}},
+    }
+    releases = {"1.0": {"utterances": 5, "speakers": 5, "splits": {"train": 5}}, "1.1": whole}
+    options = {"file": "labels.csv", "path": "path"}
+    report = verify(make_card("csv", options=options, releases=releases), tmp_path, cache)
+    assert (report.release, report.differences) == ("1.1", [])
+    assert "as the card says of release 1.1" in str(report)
+
+    whole["split_classes"]["test"]["emotion"] = {"anger": 2}
+    report = verify(make_card("csv", options=options, releases=releases), tmp_path, cache)
+    assert report.release == "1.1"
+    assert report.differences == [
+        "test, emotion 'anger': 1 here, 2 in the card",
+        "test, emotion 'neutral': 1 here, 0 in the card",
+    ]
+    assert "no release is as the card says; 1.1 is the nearest" in str(report)

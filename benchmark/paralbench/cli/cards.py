@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from paralbench.cards import Catalogue, load_catalogue
+from paralbench.cards import Catalogue, CorpusCard, load_catalogue
 from paralbench.cards.crosscheck import problems
 from paralbench.cli.options import CardsOption, JsonOption, catalogue
-from paralbench.errors import ParalbenchError, UnknownNameError
+from paralbench.errors import CorpusNotFoundError, ParalbenchError, UnknownNameError
 
 KINDS = ("upstreams", "tasks", "corpora", "harmonised", "probes", "suites")
 
@@ -87,6 +87,17 @@ def probe_rows() -> list[dict[str, Any]]:
     return [{"id": one.name, "about": one.about} for one in RECIPES.values()]
 
 
+def _whereabouts(card: CorpusCard) -> dict[str, str | None]:
+    """Whether a corpus is on this machine, and else how to get it."""
+    from paralbench.corpora.advice import how_in_short
+    from paralbench.corpora.locate import locate
+
+    try:
+        return {"here": str(locate(card)), "get": None}
+    except CorpusNotFoundError:
+        return {"here": None, "get": how_in_short(card)}
+
+
 def _shown(value: Any) -> str:
     """A value in a table for people: whole numbers in groups of three, what is unknown as ``-``."""
     if value is None:
@@ -137,6 +148,7 @@ def _rows(shelves: Catalogue, kind: str) -> list[dict[str, Any]]:
                 "labels": " ".join(card.labels),
                 "languages": " ".join(card.languages) if len(card.languages) < 6 else "many",
                 "speakers": card.speakers,
+                **_whereabouts(card),
             }
             for card in shelves.corpora
         ]

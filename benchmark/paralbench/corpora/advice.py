@@ -13,6 +13,15 @@ def how_to_get(card: CorpusCard) -> str:
     return " ".join([*sentences, *steps_by_hand(card), where_to_put(card)])
 
 
+def how_in_short(card: CorpusCard) -> str:
+    """How to get a corpus, in a few words for a list."""
+    if any(not isinstance(source, ManualSource) for source in card.sources):
+        return f"paralbench corpora fetch {card.id}"
+    if card.sources:
+        return f"by hand ({card.access}): paralbench corpora fetch {card.id} tells how"
+    return "nowhere that the card knows of"
+
+
 def steps_by_hand(card: CorpusCard) -> list[str]:
     """The steps of the card's manual sources, a sentence each."""
     return [
@@ -25,7 +34,8 @@ def steps_by_hand(card: CorpusCard) -> list[str]:
 
 def where_to_put(card: CorpusCard) -> str:
     """How to say where a corpus is that the user already has."""
+    names = " or ".join((card.id, *card.folders))
     return (
-        f"If you have it, name its folder (--root {card.id}=DIR) or link it as "
-        f"${VARIABLE}/{card.id}."
+        f"If you have it, name its folder (--root {card.id}=DIR), or put the folder, called "
+        f"{names}, into one that ${VARIABLE} lists."
     )

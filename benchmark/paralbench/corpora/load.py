@@ -1,5 +1,6 @@
 """Reading a corpus: its reader, then the checks that hold for every reader."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,10 @@ from paralbench.cards.corpus import CorpusCard
 from paralbench.corpora.columns import REASONS
 from paralbench.corpora.manifest import Exclusion, Manifest
 from paralbench.corpora.readers import READERS
+from paralbench.corpora.readers.files import WrongFolderError
 from paralbench.errors import CorpusError
+
+_log = logging.getLogger(__name__)
 
 # What a whole and undamaged corpus has none of.
 FAULTS = ("missing", "duplicate-row", "label-unknown")
@@ -84,7 +88,13 @@ def read_manifest(card: CorpusCard, root: Path, *, look: bool = True) -> Manifes
     if not root.is_dir():
         what = "is a file, not the corpus's folder" if root.exists() else "does not exist"
         raise CorpusError(f"{card.id}: {root} {what}.")
-    manifest = read(card, root, look=look)
+    try:
+        manifest = read(card, root, look=look)
+    except WrongFolderError as error:
+        if error.instead is None:
+            raise
+        _log.warning("%s Going on with that folder.", error)
+        manifest = read(card, error.instead, look=look)
     for name, label in card.labels.items():
         if name not in manifest.frame.columns:
             raise CorpusError(

@@ -3,6 +3,7 @@
 import statistics
 from collections import Counter
 from dataclasses import asdict, dataclass
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from paralbench.audio.duplicates import duplicate_groups
 from paralbench.audio.segments import segments_of
-from paralbench.cards.corpus import CorpusCard
+from paralbench.cards.corpus import CorpusCard, Expected
 from paralbench.corpora.load import load_manifest, read_manifest
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Report:
         flags: flag of the audio audit -> utterances that are kept with it.
         excluded: reason -> what was left out for it, ``[utterance, detail]`` each.
         duplicates: groups of utterances whose decoded audio is the same.
-        differences: what is not as the card says.
+        release: which of the card's releases it is nearest to; None where the card tells of one.
+        differences: what is not as the card says, of that release.
     """
 
     corpus: str
@@ -55,6 +57,7 @@ class Report:
     flags: dict[str, int]
     excluded: dict[str, list[list[str]]]
     duplicates: list[list[str]]
+    release: str | None
     differences: list[str]
 
     @property
@@ -100,8 +103,11 @@ class Report:
                 + ", ".join(self.duplicates[0])
             )
         lines += [f"DIFFERENT    {one}" for one in self.differences]
+        of = "" if self.release is None else f" of release {self.release}"
         if self.as_expected:
-            lines.append("as the card says")
+            lines.append(f"as the card says{of}")
+        elif self.release is not None:
+            lines.append(f"(no release is as the card says; {self.release} is the nearest)")
         return "\n".join(lines)
 
 
@@ -131,12 +137,15 @@ def verify(card: CorpusCard, root: Path, cache: "AudioCache") -> Report:
         excluded.setdefault(one["reason"], []).append([one["utterance"], _text(one["detail"])])
     seconds = sorted(good["seconds"].tolist())
     kinds = {name: label.kind for name, label in card.labels.items()}
+    release, differences = _nearest(
+        card, whole.frame.to_dict("list"), sum(audio.loc[decoded, "seconds"].tolist()) / 3600
+    )
     return Report(
         corpus=card.id,
         root=str(manifest.root),
         utterances=len(good),
         hours=sum(seconds) / 3600,
-        speakers=_speakers(rows["speaker"]),
+        speakers=_distinct(rows["speaker"]),
         classes={name: _count(rows[name]) for name, kind in kinds.items() if kind == "class"},
         numbers={
             name: _span(numbers)
@@ -152,22 +161,37 @@ def verify(card: CorpusCard, root: Path, cache: "AudioCache") -> Report:
         flags=_count(_flags(good["flags"].tolist())),
         excluded=excluded,
         duplicates=duplicate_groups(good),
-        differences=_differences(
-            card, whole.frame.to_dict("list"), sum(audio.loc[decoded, "seconds"].tolist()) / 3600
-        ),
+        release=release,
+        differences=differences,
     )
 
 
-def _differences(card: CorpusCard, found: dict[Any, list[Any]], hours: float) -> list[str]:
-    expected = card.expected
+def _nearest(
+    card: CorpusCard, found: dict[Any, list[Any]], hours: float
+) -> tuple[str | None, list[str]]:
+    """The release with the fewest differences, of several the first, and these differences."""
+    if not card.releases:
+        return None, _differences(card.expected, found, hours)
+    each = {name: _differences(one, found, hours) for name, one in card.releases.items()}
+    name = min(each, key=lambda name: len(each[name]))
+    return name, each[name]
+
+
+def _differences(expected: Expected, found: dict[Any, list[Any]], hours: float) -> list[str]:
     pairs: list[tuple[str, int | None, int | None]] = [
         ("utterances", expected.utterances, len(found["utterance"])),
-        ("speakers", expected.speakers, _speakers(found["speaker"])),
+        ("speakers", expected.speakers, _distinct(found["speaker"])),
+        ("sessions", expected.sessions, _distinct(found["session"])),
     ]
-    for label, counts in expected.classes.items():
-        there = _count(found[label])
-        for value in sorted({*counts, *there}):
-            pairs.append((f"{label} {value!r}", counts.get(value, 0), there.get(value, 0)))
+    splits = _count(found["split"])
+    pairs += [
+        (f"split {name}", count, splits.get(name, 0)) for name, count in expected.splits.items()
+    ]
+    pairs += _class_pairs("", expected.classes, found)
+    for split, classes in expected.split_classes.items():
+        inside = [one == split for one in found["split"]]
+        part = {name: list(compress(values, inside)) for name, values in found.items()}
+        pairs += _class_pairs(f"{split}, ", classes, part)
     differences = [
         f"{what}: {there or 'none'} here, {stated} in the card"
         for what, stated, there in pairs
@@ -178,6 +202,19 @@ def _differences(card: CorpusCard, found: dict[Any, list[Any]], hours: float) ->
     ):
         differences.append(f"hours: {hours:.2f} here, {expected.hours:.2f} in the card")
     return differences
+
+
+def _class_pairs(
+    where: str, classes: dict[str, dict[str, int]], found: dict[Any, list[Any]]
+) -> list[tuple[str, int | None, int | None]]:
+    pairs: list[tuple[str, int | None, int | None]] = []
+    for label, counts in classes.items():
+        there = _count(found[label])
+        pairs += [
+            (f"{where}{label} {value!r}", counts.get(value, 0), there.get(value, 0))
+            for value in sorted({*counts, *there})
+        ]
+    return pairs
 
 
 def _flags(texts: list[Any]) -> list[str]:
@@ -195,7 +232,7 @@ def _count(values: list[Any]) -> dict[str, int]:
     return dict(sorted(Counter(str(value) for value in _given(values) if value != "").items()))
 
 
-def _speakers(values: list[Any]) -> int | None:
+def _distinct(values: list[Any]) -> int | None:
     return len(set(_given(values))) or None
 
 

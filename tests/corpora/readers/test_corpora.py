@@ -1,5 +1,6 @@
 """Readers of one corpus each: miniature folders with every trap, and the real corpora."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -251,8 +252,8 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("corpus", [*LAYOUTS, "nemo"])
-def test_a_folder_too_high_or_too_deep_names_the_right_one(
-    corpus: str, lay: Lay, shipped: Shipped, tmp_path: Path
+def test_a_folder_too_high_or_too_deep_is_told_and_the_right_one_taken(
+    corpus: str, lay: Lay, shipped: Shipped, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     right = tmp_path / "release" / "right"
     if corpus == "nemo":
@@ -268,9 +269,13 @@ def test_a_folder_too_high_or_too_deep_names_the_right_one(
         (tmp_path, "2 levels too high"),
         (deep, "one level too deep"),
     ):
-        with pytest.raises(CorpusError, match=word) as error:
-            load_manifest(shipped(corpus), folder)
-        assert f"give {right} instead" in str(error.value)
+        caplog.clear()
+        assert load_manifest(shipped(corpus), folder).root.resolve() == right
+        assert word in caplog.text
+        assert f"give {right} instead. Going on with that folder." in caplog.text
+    shutil.copytree(right, tmp_path / "release" / "another")
+    with pytest.raises(CorpusError, match=r"one level too high; give .*another or .*right instead"):
+        load_manifest(shipped(corpus), tmp_path / "release")
 
 
 def test_an_empty_folder_says_what_was_expected(shipped: Shipped, tmp_path: Path):

@@ -121,31 +121,43 @@ def require(corpus: str, root: Path, fits: Callable[[Path], bool], expected: str
         expected: the layout in words.
 
     Raises:
-        CorpusError: it is not; the message names the folder near it that is, if there is one.
+        WrongFolderError: it is not; the message names the folders near it that are.
     """
     if fits(root):
         return
     message = f"{corpus}: {root} is not the corpus's folder: {expected} expected there."
     near = _near(root, fits)
-    if near is not None:
-        too_high = root in near.parents
-        levels = abs(len(near.absolute().parts) - len(root.absolute().parts))
+    if near:
+        levels = abs(len(near[0].absolute().parts) - len(root.absolute().parts))
         message += (
             f" It is {'one level' if levels == 1 else f'{levels} levels'} too "
-            f"{'high' if too_high else 'deep'}; give {near} instead."
+            f"{'high' if root in near[0].parents else 'deep'}; "
+            f"give {' or '.join(map(str, near[:3]))} instead."
         )
-    raise CorpusError(message)
+    raise WrongFolderError(message, near[0] if len(near) == 1 else None)
 
 
-def _near(root: Path, fits: Callable[[Path], bool], most: int = 500) -> Path | None:
-    """The nearest folder that fits: up to two levels below, then up to two above."""
+class WrongFolderError(CorpusError):
+    """A folder that is not the corpus's.
+
+    Attributes:
+        instead: the one folder near it that is; None if there is none, or more than one.
+    """
+
+    def __init__(self, message: str, instead: Path | None):
+        super().__init__(message)
+        self.instead = instead
+
+
+def _near(root: Path, fits: Callable[[Path], bool], most: int = 500) -> list[Path]:
+    """The nearest folders that fit: up to two levels below, then up to two above."""
     level = [root]
     for _ in range(2):
         level = [child for folder in level for child in _folders(folder)][:most]
-        for folder in level:
-            if fits(folder):
-                return folder
-    return next((folder for folder in list(root.absolute().parents)[:2] if fits(folder)), None)
+        found = [folder for folder in level if fits(folder)]
+        if found:
+            return found
+    return [folder for folder in list(root.absolute().parents)[:2] if fits(folder)][:1]
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -1,8 +1,6 @@
-"""Both variants of Whisper against openai-whisper's own encoder on the same random weights.
+"""Both variants of Whisper against openai-whisper's own encoder on the same random weights."""
 
-``assets/openai_whisper.py`` computed the references.
-"""
-
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -15,7 +13,8 @@ from safetensors.torch import save_file
 from paralbench.upstreams.whisper import load
 from paralbench.upstreams.whisper_mel import LogMel
 
-REFERENCE = Path(__file__).parent / "assets" / "openai_whisper.npz"
+SCRIPT = Path(__file__).parent / "reference" / "make_openai_whisper.py"
+VARIANTS = {"30s": 50, "unpadded": 29}  # frames that openai-whisper's encoder gives
 
 # From openai-whisper's names to transformers', as OpenAI's own checkpoints were converted.
 NAMES = (
@@ -31,70 +30,89 @@ NAMES = (
     (r"\.mlp\.0\.", ".fc1."),
     (r"\.mlp\.2\.", ".fc2."),
 )
+every_variant = pytest.mark.parametrize("variant", VARIANTS)
 
 
 @pytest.fixture(scope="module")
-def reference():
-    with np.load(REFERENCE) as opened:
-        return {name: opened[name] for name in opened.files}
+def maker():
+    """The script that wrote the reference."""
+    specification = importlib.util.spec_from_file_location("make_openai_whisper", SCRIPT)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def reference(maker):
+    return json.loads(maker.FILE.read_text())
 
 
 @pytest.fixture
-def folder(reference, tmp_path):
-    """The same weights as a transformers folder."""
+def run(maker, tmp_path, make_card):
+    """``run(variant)``: our hidden states with the same weights in a transformers folder."""
     tensors = {}
-    for name, value in reference.items():
-        if name.startswith("weights/"):
-            new = name.removeprefix("weights/")
-            for pattern, replacement in NAMES:
-                new = re.sub(pattern, replacement, new)
-            tensors[f"model.encoder.{new}"] = torch.from_numpy(value.copy())
+    for name, value in maker.weights().items():
+        for pattern, replacement in NAMES:
+            name = re.sub(pattern, replacement, name)
+        tensors[f"model.encoder.{name}"] = value
     save_file(tensors, tmp_path / "model.safetensors")
-    positions, width = tensors["model.encoder.embed_positions.weight"].shape
     config = {
         "model_type": "whisper",
-        "d_model": width,
-        "encoder_layers": 3,
-        "encoder_attention_heads": 4,
-        "encoder_ffn_dim": 4 * width,
-        "max_source_positions": positions,
-        "num_mel_bins": 80,
+        "d_model": maker.WIDTH,
+        "encoder_layers": maker.BLOCKS,
+        "encoder_attention_heads": maker.HEADS,
+        "encoder_ffn_dim": 4 * maker.WIDTH,
+        "max_source_positions": 50 * maker.SECONDS,
+        "num_mel_bins": maker.MELS,
     }
     (tmp_path / "config.json").write_text(json.dumps(config))
-    return tmp_path
+
+    def encode(variant):
+        card = make_card("whisper", tmp_path, variant=variant, window=maker.SECONDS)
+        waveform = torch.from_numpy(maker.waveform())[None]
+        return load(card, tmp_path).forward(waveform, torch.tensor([waveform.shape[1]]))
+
+    return encode
 
 
 def relative(one, other):
     return float(np.linalg.norm(one - other) / np.linalg.norm(other))
 
 
-@pytest.mark.parametrize("variant", ["30s", "unpadded"])
-def test_the_spectrogram_is_openais(variant, reference):
-    log_mel = LogMel(80, 16_000)
+@every_variant
+def test_the_spectrogram_is_openais(variant, maker, reference):
+    log_mel = LogMel(maker.MELS, 16_000 * maker.SECONDS)
     compute = log_mel if variant == "30s" else log_mel.unpadded
-    given = compute(torch.from_numpy(reference["waveform"])[None])[0].numpy()
-    expected = reference[f"{variant}/mel"]
-    assert given.shape == expected.shape == (80, 100 if variant == "30s" else 57)
-    assert relative(given, expected) <= 1e-5
+    given = compute(torch.from_numpy(maker.waveform())[None])[0].numpy()
+    expected = np.array(reference[variant]["mel"])
+    assert given.shape == (maker.MELS, expected.shape[1])
+    assert expected.shape[1] == (100 if variant == "30s" else 57)
+    assert relative(given[list(maker.BANDS)], expected) <= 1e-5
 
 
-@pytest.mark.parametrize("variant", ["30s", "unpadded"])
-def test_every_layer_is_openais(variant, reference, folder, make_card):
-    encoder = load(make_card("whisper", folder, variant=variant, window=1), folder)
-    waveform = torch.from_numpy(reference["waveform"])[None]
-    given = encoder.forward(waveform, torch.tensor([waveform.shape[1]]))
-    assert len(given.layers) == encoder.n_layers == 4
+@every_variant
+def test_every_layer_is_openais(variant, maker, reference, run):
+    given = run(variant)
     assert given.lengths.tolist() == [29]
-    for index, layer in enumerate(given.layers):
-        expected = reference[f"{variant}/layer{index}"][:29]
-        assert layer[0].shape == expected.shape
-        assert relative(layer[0].numpy(), expected) <= 1e-5
+    layers = reference[variant]["layers"]
+    assert len(given.layers) == len(layers) == maker.BLOCKS + 1
+    for layer, expected in zip(given.layers, layers, strict=True):
+        assert layer.shape == (1, 29, maker.WIDTH)
+        assert relative(layer[0, list(maker.FRAMES)].numpy(), np.array(expected)) <= 1e-5
 
 
 def test_the_variants_are_two_computations(reference):
     """Were the references of the two alike, the tests above would prove nothing of the cut."""
-    for index in range(4):
-        padded, alone = (reference[f"{variant}/layer{index}"] for variant in ("30s", "unpadded"))
-        assert padded.shape == (50, 16)
-        assert alone.shape == (29, 16)
-        assert relative(padded[:29], alone) > 1e-2
+    for padded, alone in zip(*(reference[one]["layers"] for one in VARIANTS), strict=True):
+        assert relative(np.array(padded), np.array(alone)) > 1e-2
+
+
+def test_the_reference_is_what_openai_whisper_gives(maker, reference):
+    if importlib.util.find_spec("whisper") is None:
+        pytest.skip(f"openai-whisper is not installed; {SCRIPT.name} says how")
+    given = maker.compute()
+    for variant in VARIANTS:
+        for one, other in zip(given[variant]["layers"], reference[variant]["layers"], strict=True):
+            assert relative(np.array(one), np.array(other)) <= 1e-5

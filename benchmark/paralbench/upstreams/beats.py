@@ -101,8 +101,7 @@ def load(card: UpstreamCard, folder: Path | None = None) -> BeatsEncoder:
     read_options(card, {})
     if folder is None:
         raise WeightsError(f"{card.file or card.id}: weights: the family {NAME!r} needs a folder.")
-    if find_spec("speechbrain") is None:
-        raise MissingExtraError(f"The upstream family {NAME!r}", EXTRA)
+    require_speechbrain()
     from torch.nn.utils import parametrize
 
     from paralbench.upstreams.beats_network import BeatsNetwork
@@ -128,6 +127,16 @@ def load(card: UpstreamCard, folder: Path | None = None) -> BeatsEncoder:
 
 
 load.version = VERSION  # pyright: ignore[reportFunctionMemberAccess]  # read by the registry
+
+
+def require_speechbrain() -> None:
+    """Say what to install where speechbrain is missing.
+
+    Raises:
+        MissingExtraError: it is.
+    """
+    if find_spec("speechbrain") is None:
+        raise MissingExtraError(f"The upstream family {NAME!r}", EXTRA)
 
 
 def _check(card: UpstreamCard, config: dict[str, Any], file: Path) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from paralbench.cards import UpstreamCard
+from paralbench.upstreams.beats import require_speechbrain
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,6 +33,7 @@ class BeatsBlueprint:
 
     def build(self, card: UpstreamCard) -> "nn.Module":
         """The encoder, without a classifier."""
+        require_speechbrain()
         from paralbench.upstreams.beats_network import BeatsNetwork
 
         return BeatsNetwork(card.architecture)

@@ -5,16 +5,18 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup demo test test-all lint clean
+.PHONY: setup demo test test-all exactness lint clean
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt tests/references.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  -c constraints.txt -e '.[functionals,test,lint]'
+	  -c constraints.txt -e '.[functionals,beats,test,lint]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --no-deps -r tests/references.txt
 	@touch $@
 
 demo: $(READY)
@@ -25,6 +27,13 @@ test: $(READY)
 
 test-all: $(READY)
 	$(BIN)/python -m pytest
+
+# How far features depend on the batch, and how far they are from the owners' code.
+exactness: $(READY)
+	rm -rf build/differences && mkdir -p build/differences
+	PARALBENCH_DIFFERENCES=build/differences $(BIN)/python -m pytest -q tests/upstreams \
+	  -m "not slow and not network" -n 2 --dist worksteal
+	$(BIN)/python tests/performance/exactness.py build/differences
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """Small checkpoints with the real structure and random weights, saved in their owners' format."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,24 @@ def save_moonshine(tmp_path) -> Callable[..., tuple[Any, Path]]:
         return model, folder
 
     return save
+
+
+@pytest.fixture
+def agrees() -> Callable[..., None]:
+    """``agrees(family, other, difference, most)``: a relative difference is at most so much.
+
+    Where $PARALBENCH_DIFFERENCES names a folder, the difference is kept there for `make exactness`.
+    """
+
+    def check(family: str, other: str, difference: float, most: float) -> None:
+        folder = os.environ.get("PARALBENCH_DIFFERENCES")
+        if folder:
+            line = json.dumps([family, other, float(difference), most]) + "\n"
+            with (Path(folder) / f"{os.getpid()}.jsonl").open("a") as stream:
+                stream.write(line)
+        assert difference <= most, f"{family} against {other}"
+
+    return check
 
 
 @pytest.fixture

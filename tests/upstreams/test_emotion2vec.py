@@ -79,14 +79,14 @@ def test_alone_it_is_funasr(encoder, stored, pad):
 
 @needs_funasr
 @pytest.mark.parametrize(("heads", "per_head"), [(4, True), (4, False), (6, True), (12, True)])
-def test_alone_it_is_funasr_itself(heads, per_head, write, make_card, pad):
+def test_alone_it_is_funasr_itself(heads, per_head, write, make_card, pad, agrees):
     conf = model_conf(heads, per_head)
     model, weights = reference["funasr_model"](conf)
     encoder = load(make_card("emotion2vec"), write(weights, conf))
     heard = pad([encoder.prepare(waveform(9_000))])
     layers, found = reference["funasr_layers"](model, heard[0])
     given = encoder.forward(*heard)
-    assert max(map(relative, given.layers, layers)) <= 2e-6
+    agrees("emotion2vec", "funasr", max(map(relative, given.layers, layers)), 2e-6)
     assert relative(given.layers[-1], found) <= 2e-6
 
 

@@ -15,6 +15,8 @@ from paralbench.upstreams.base import Encoder
 CARDS = {card.id: card for card in load_catalogue().upstreams}
 every_card = pytest.mark.parametrize("id", sorted(CARDS))
 
+BATCH = "a batch with waveforms up to 20 times longer, against alone"
+
 CORE = {
     "wav2vec-large",
     "vq-wav2vec-kmeans",
@@ -47,11 +49,10 @@ def test_the_core_is_the_suites():
 
 
 @every_card
-def test_pooled_statistics_do_not_depend_on_the_batch(id, encoder):
+def test_pooled_statistics_do_not_depend_on_the_batch(id, encoder, agrees):
     assert isinstance(encoder, Encoder)
     error = batch_error(encoder)
-    assert error.mean <= TOLERANCE
-    assert error.deviation <= TOLERANCE
+    agrees(CARDS[id].family, BATCH, error.largest, TOLERANCE)
     assert error.shared >= {"any": 6, "equal-length": 2, "single": 0}[encoder.batching]
 
 

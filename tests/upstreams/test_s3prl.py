@@ -87,7 +87,7 @@ def their_layers(model, waveform):
 
 
 @every_model
-def test_alone_it_is_s3prl(id, small, owners, voice, pad):
+def test_alone_it_is_s3prl(id, small, owners, voice, pad, agrees):
     card, folder = small(id)
     encoder, model = load(card, folder), owners(id, card, folder)
     assert isinstance(encoder, Encoder)
@@ -101,7 +101,7 @@ def test_alone_it_is_s3prl(id, small, owners, voice, pad):
         assert len(given.layers) == len(expected)
         for ours, theirs in zip(given.layers, expected, strict=True):
             assert ours.shape == theirs.shape == (1, int(given.lengths[0]), encoder.dim)
-            assert relative(ours, theirs) <= 1e-6
+            agrees("s3prl", "s3prl's own upstreams", relative(ours, theirs), 1e-6)
 
 
 @every_model

@@ -67,7 +67,7 @@ def relative(one, other):
 
 @every_model
 @pytest.mark.parametrize("head", [False, True])
-def test_alone_it_is_transformers(kind, head, save, card, voice, pad):
+def test_alone_it_is_transformers(kind, head, save, card, voice, pad, agrees):
     model, extractor, folder = save(kind, head=head)
     encoder = load(card(folder), folder)
     assert isinstance(encoder, Encoder)
@@ -79,7 +79,7 @@ def test_alone_it_is_transformers(kind, head, save, card, voice, pad):
     assert encoder.n_layers == len(given.layers) == len(expected) == 4
     assert given.layers[0].shape == (1, kept, encoder.dim) == (1, -(-123 // STRIDES[kind]), 32)
     for one, other in zip(given.layers, expected, strict=True):
-        assert relative(one, other[:, :kept]) <= 1e-6
+        agrees("ast", "transformers", relative(one, other[:, :kept]), 1e-6)
 
 
 @every_model

@@ -71,7 +71,7 @@ def relative(one, other):
 
 
 @every_model
-def test_alone_it_is_transformers(kind, make, voice, pad):
+def test_alone_it_is_transformers(kind, make, voice, pad, agrees):
     encoder, model = make(kind)
     assert isinstance(encoder, Encoder)
     waveform = encoder.prepare(voice(9000, 1))
@@ -79,7 +79,7 @@ def test_alone_it_is_transformers(kind, make, voice, pad):
     expected = plain_layers(model, waveform)
     assert len(given.layers) == len(expected) == encoder.n_layers == 4
     assert given.layers[0].shape == (1, int(given.lengths[0]), encoder.dim)
-    assert max(map(relative, given.layers, expected)) <= 1e-6
+    agrees("wav2vec2-like", "transformers", max(map(relative, given.layers, expected)), 1e-6)
 
 
 @every_model

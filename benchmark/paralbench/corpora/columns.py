@@ -18,6 +18,7 @@ REASONS = {
     "duplicate-row": "a second row for one utterance",
     "copy": "a second copy of a file, with another suffix",
     "label-missing": "none of the card's labels is given",
+    "speaker-unknown": "in a test or development part, by a speaker who may be in another part",
     "label-unknown": "a label has a value that the card does not name, or contradicts another",
     "known-bad": "the card names the utterance as bad",
 }

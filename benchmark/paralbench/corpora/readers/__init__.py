@@ -40,6 +40,7 @@ _BUILTIN = {
     "fillets": f"{_HERE}.fillets:read",
     "klettres": f"{_HERE}.klettres:read",
     "ktuberling": f"{_HERE}.ktuberling:read",
+    "msp-podcast": f"{_HERE}.msp_podcast:read",
     "nemo": f"{_HERE}.nemo:read",
     "polish-emotion": f"{_HERE}.polish_emotion:read",
     "urdu": f"{_HERE}.urdu:read",

@@ -38,6 +38,7 @@ _BUILTIN = {
     "csv": f"{_HERE}.csv_table:read",
     "filename": f"{_HERE}.filename:read",
     "fillets": f"{_HERE}.fillets:read",
+    "iemocap": f"{_HERE}.iemocap:read",
     "klettres": f"{_HERE}.klettres:read",
     "ktuberling": f"{_HERE}.ktuberling:read",
     "msp-podcast": f"{_HERE}.msp_podcast:read",

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,15 @@ def _quiet(monkeypatch):
     import transformers
 
     transformers.utils.logging.disable_progress_bar()
+
+
+@pytest.fixture(autouse=True)
+def _no_lazy_modules() -> Iterator[None]:
+    """Speechbrain leaves lazy modules behind, which fail when hypothesis looks at all modules."""
+    yield
+    for name, module in list(sys.modules.items()):
+        if type(module).__module__ == "speechbrain.utils.importutils":
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pandas as pd
 from paralbench.cards import Catalogue, UpstreamCard, load_catalogue
 from paralbench.errors import AudioError, ParalbenchError
 from paralbench.runner.data import Corpora
-from paralbench.runner.device import choose_device, choose_precision
+from paralbench.runner.device import choose_backend, choose_device, choose_precision
 from paralbench.runner.execute import execute
 from paralbench.runner.progress import Progress, Quiet
 from paralbench.runner.request import Request
@@ -82,6 +82,7 @@ def evaluate(
     out: str | Path | None = None,
     device: str = "auto",
     precision: str = "auto",
+    backend: str = "torch",
     limit: int | None = None,
     seed: int = 0,
     seeds: int | None = None,
@@ -103,7 +104,9 @@ def evaluate(
         out: the run folder, gone on with if it exists; without one nothing but the features is
             kept.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-        precision: ``auto`` (fp32), ``fp32``, ``bf16``, ``fp16``.
+        precision: ``auto`` (fp32), ``fp32``, ``bf16``, ``fp16``; ``fp32-reduced``: float32, with
+            products of matrices in fewer bits where that is faster.
+        backend: ``torch``, or ``openvino`` for the same features sooner on a CPU.
         limit: at most so many utterances of each corpus.
         seed: of samples, splits and resamples.
         seeds: how many probe seeds; by default the recipe's.
@@ -138,6 +141,7 @@ def evaluate(
         roots={id: Path(folder) for id, folder in (roots or {}).items()},
         device=device,
         precision=chosen,
+        backend=backend,
         limit=limit,
         seed=seed,
         seeds=seeds,
@@ -160,6 +164,7 @@ def extract(
     cards: Iterable[str | Path] = (),
     device: str = "auto",
     precision: str = "auto",
+    backend: str = "torch",
     limit: int | None = None,
     seed: int = 0,
     partial: bool = False,
@@ -174,6 +179,7 @@ def extract(
         cards: folders of your own cards.
         device: see :func:`evaluate`.
         precision: see :func:`evaluate`.
+        backend: see :func:`evaluate`.
         limit: at most so many utterances of a corpus.
         seed: of that sample.
         partial: see :func:`evaluate`.
@@ -195,14 +201,15 @@ def extract(
         partial=partial,
     )
     frame = corpora.get(audio).frame if isinstance(audio, str) else _files(corpora, audio)
-    found = _find(catalogue, upstream, chosen)
+    where = choose_device(device)
+    found = _find(catalogue, upstream, chosen, choose_backend(backend, where, chosen))
     store, told = FeatureStore(), progress or Quiet()
     report = extract_with(
         found,
         frame["content"],
         corpora.cache,
         store,
-        device=choose_device(device),
+        device=where,
         progress=lambda done, total: told.work("encoding", done, total, "s of audio"),
     )
     kept = ~frame["content"].isin(list(report.excluded))
@@ -213,9 +220,9 @@ def extract(
     return Features(used, space.mean(list(used["content"])), excluded)
 
 
-def _find(catalogue: Catalogue, upstream: str | Module, precision: str) -> Upstream:
+def _find(catalogue: Catalogue, upstream: str | Module, precision: str, backend: str) -> Upstream:
     if isinstance(upstream, str):
-        return Upstream.find(catalogue.upstreams.get(upstream), precision, {})
+        return Upstream.find(catalogue.upstreams.get(upstream), precision, {}, backend=backend)
     return _own_upstream(upstream, precision)
 
 

@@ -17,6 +17,7 @@ from paralbench.cli.options import (
     words,
 )
 from paralbench.errors import ParalbenchError
+from paralbench.features.precision import PRECISIONS
 
 if TYPE_CHECKING:
     from paralbench.cards import Catalogue
@@ -27,7 +28,10 @@ Ids = typer.Option(help="Comma-separated ids; see `paralbench list`.")
 UpstreamsOption = Annotated[str | None, Ids]
 OutOption = Annotated[Path, typer.Option(help="The run folder; an existing one is gone on with.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps")]
-PrecisionOption = Annotated[str, typer.Option(help="auto, fp32, bf16, fp16")]
+PrecisionOption = Annotated[str, typer.Option(help=f"auto (fp32), {', '.join(PRECISIONS)}")]
+BackendOption = Annotated[
+    str, typer.Option(help="torch; openvino: the same features sooner, on a CPU in fp32.")
+]
 RecipesOption = Annotated[str | None, typer.Option(help="Comma-separated; `list probes`.")]
 NormalisationsOption = Annotated[
     str | None, typer.Option(help="none, speaker (transductive); comma-separated.")
@@ -69,6 +73,7 @@ def run(
     cards: CardsOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
+    backend: BackendOption = "torch",
     limit: LimitOption = None,
     seed: SeedOption = None,
     seeds: SeedsOption = None,
@@ -89,6 +94,7 @@ def run(
         "weights": assignments(weights, "--weights"),
         "device": device,
         "precision": precision,
+        "backend": backend,
         "limit": limit,
         "seed": seed,
         "seeds": seeds,
@@ -108,6 +114,7 @@ def transfer(
     cards: CardsOption = None,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
+    backend: BackendOption = "torch",
     limit: LimitOption = None,
     seed: SeedOption = None,
     partial: PartialOption = False,
@@ -122,6 +129,7 @@ def transfer(
         "roots": assignments(root, "--root"),
         "device": device,
         "precision": precision,
+        "backend": backend,
         "limit": limit,
         "seed": seed,
         "partial": partial,

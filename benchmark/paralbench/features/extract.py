@@ -25,7 +25,7 @@ from paralbench.features.precision import torch_dtype
 from paralbench.features.store import FeatureSpace, FeatureStore
 from paralbench.features.windows import windows
 from paralbench.features.workers import Trial, encode_in_processes
-from paralbench.upstreams.base import SAMPLE_RATE, Encoder, backend_of
+from paralbench.upstreams.base import SAMPLE_RATE, Encoder, backend_of, fixed_precision_of
 
 if TYPE_CHECKING:
     import torch
@@ -119,8 +119,8 @@ def extract(
 
     Raises:
         StoreError: the store or cache cannot be read or written, or the precision is unknown.
-        ParalbenchError: the device is not there, one utterance does not fit into memory, or the
-            encoder breaks its contract.
+        ParalbenchError: the device is not there, the encoder has only another precision, one
+            utterance does not fit into memory, or the encoder breaks its contract.
     """
     import torch
 
@@ -195,6 +195,12 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
         if job.loader is None:
             raise ParalbenchError("give an encoder, or a loader that makes one.")
         encoder = job.loader()
+    fixed = fixed_precision_of(encoder) or job.precision
+    if fixed != job.precision:
+        raise ParalbenchError(
+            f"{type(encoder).__name__} computes in {fixed} whatever is asked for, so its features "
+            f"must not be kept as {job.precision}: give precision={fixed!r}."
+        )
     if job.workers > 1:
         _check_workers(encoder, job)
     encoder = encoder.to(job.device, torch_dtype(job.precision))

@@ -14,6 +14,7 @@ import pandas as pd
 from paralbench import __version__
 from paralbench.cards import Catalogue
 from paralbench.errors import ParalbenchError, ProbeError
+from paralbench.features.device import with_backend
 from paralbench.metrics import METRICS
 from paralbench.probes.recipes import Recipe, get_recipe
 from paralbench.probes.result import ProbeResult
@@ -333,7 +334,7 @@ def _timings(key: str, seconds: float, context: Context) -> pd.DataFrame:
                 "seconds": report.seconds,
                 "audio_seconds": report.audio_seconds,
                 "peak_memory_bytes": report.peak_memory_bytes,
-                "device": context.request.device,
+                "device": with_backend(context.request.device, report.backend or "torch"),
             }
         )
     return pd.DataFrame(rows, columns=TABLES["timings"].names)

@@ -1,4 +1,4 @@
-"""Choosing device, precision and threads."""
+"""Choosing device, precision, backend and threads."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +32,24 @@ def choose_device(asked: str) -> str:
 def choose_precision(asked: str) -> str:
     """The precision for ``auto``: fp32, because reduced precision is another feature."""
     return "fp32" if asked == "auto" else asked
+
+
+def choose_backend(asked: str, device: str, precision: str) -> str:
+    """The backend asked for, if it can be had with a device and a precision.
+
+    Raises:
+        MissingExtraError: it is not installed.
+        ParalbenchError: it computes elsewhere, or otherwise.
+    """
+    if asked == "openvino":
+        from paralbench.upstreams.openvino_backend import require_openvino
+
+        if device != "cpu" or precision != "fp32":
+            raise ParalbenchError(
+                f"backend: 'openvino' computes on the cpu in fp32, not on {device} in {precision}."
+            )
+        require_openvino()
+    return asked
 
 
 @contextmanager

@@ -7,15 +7,18 @@ import numpy as np
 
 from paralbench.cards import Catalogue
 from paralbench.errors import ParalbenchError
+from paralbench.features.arithmetic import arithmetic
+from paralbench.features.device import with_backend
+from paralbench.features.precision import torch_dtype
 from paralbench.features.store import FeatureStore
 from paralbench.runner.data import Corpora
-from paralbench.runner.device import choose_device, choose_precision
+from paralbench.runner.device import choose_backend, choose_device, choose_precision
 from paralbench.runner.plan import make_plan
 from paralbench.runner.request import Request
 from paralbench.runner.upstream import Upstream
 from paralbench.tables.frames import column
 from paralbench.tables.slots import NO_UPSTREAM
-from paralbench.upstreams.base import SAMPLE_RATE, Encoder
+from paralbench.upstreams.base import SAMPLE_RATE, backend_of
 
 _ASSUMED_SECONDS = 3.0  # of a clip whose length is not known yet
 _FLOAT_BYTES = 4
@@ -62,21 +65,22 @@ def estimate(catalogue: Catalogue, request: Request) -> Estimate:
             f"{id}: {len(manifest)} utterances, about {mean * len(manifest) / 60:.0f} min{assumed}"
         )
     device, precision = choose_device(request.device), choose_precision(request.precision)
+    backend = choose_backend(request.backend, device, precision)
     for id, cells in plan.by_upstream().items():
         if id == NO_UPSTREAM:
             lines.append(f"floors: {len(cells)} cells")
             continue
         try:
-            upstream = Upstream.find(
-                catalogue.upstreams.get(id), precision, request.weights, fetch=False
-            )
+            card = catalogue.upstreams.get(id)
+            upstream = Upstream.find(card, precision, request.weights, False, backend)
             space = FeatureStore().space(upstream.description)
-            each = _seconds_a_clip(upstream.encoder, seconds / max(clips, 1), device, precision)
+            each = _seconds_a_clip(upstream, seconds / max(clips, 1), device, request.threads)
             size = clips * upstream.encoder.n_layers * upstream.encoder.dim * _FLOAT_BYTES
             lines.append(
                 f"{id}: {len(cells)} cells; {clips} clips at {each * 1000:.0f} ms: at most "
                 f"{_clock(each * clips)} to encode (the store holds {len(space)}), "
-                f"{size / 2**20:.1f} MiB of features; on {device}, {precision}"
+                f"{size / 2**20:.1f} MiB of features; on "
+                f"{with_backend(device, backend_of(upstream.encoder))}, {upstream.precision}"
             )
             upstream.unload()
         except ParalbenchError as error:
@@ -85,19 +89,18 @@ def estimate(catalogue: Catalogue, request: Request) -> Estimate:
     return Estimate(tuple(lines))
 
 
-def _seconds_a_clip(encoder: Encoder, seconds: float, device: str, precision: str) -> float:
-    """The faster of two encodings of noise of a length."""
+def _seconds_a_clip(upstream: Upstream, seconds: float, device: str, threads: int | None) -> float:
+    """The faster of two encodings of noise of a length, as an extraction would run them."""
     import torch
 
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-    encoder.to(torch.device(device), dtype)
+    encoder = upstream.encoder.to(torch.device(device), torch_dtype(upstream.precision))
     samples = max(encoder.min_samples, min(encoder.window_samples, round(seconds * SAMPLE_RATE)))
     noise = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
     took = []
     for _ in range(2):
         started = time.perf_counter()
-        with torch.inference_mode():
-            batch = torch.from_numpy(encoder.prepare(noise))[None].to(device, dtype)
+        with arithmetic(threads or torch.get_num_threads(), upstream.precision):
+            batch = torch.from_numpy(encoder.prepare(noise))[None].to(device)
             states = encoder.forward(batch, torch.tensor([samples], device=device))
             float(states.layers[0].float().sum())  # waits for the device
         took.append(time.perf_counter() - started)

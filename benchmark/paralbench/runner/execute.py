@@ -16,7 +16,7 @@ from paralbench.features.extract import ExtractionReport
 from paralbench.features.store import FeatureStore
 from paralbench.runner.cell import Context, cell_key, run_cell
 from paralbench.runner.data import Corpora
-from paralbench.runner.device import choose_device, choose_precision
+from paralbench.runner.device import choose_backend, choose_device, choose_precision
 from paralbench.runner.plan import Cell, Plan, make_plan
 from paralbench.runner.problem import Problem, build_problem
 from paralbench.runner.progress import Progress, Quiet
@@ -95,11 +95,9 @@ class _Run:
         own: Iterable[Upstream],
     ):
         self._catalogue = catalogue
-        self._request = replace(
-            request,
-            device=choose_device(request.device),
-            precision=choose_precision(request.precision),
-        )
+        device, precision = choose_device(request.device), choose_precision(request.precision)
+        backend = choose_backend(request.backend, device, precision)
+        self._request = replace(request, device=device, precision=precision, backend=backend)
         self._progress = progress
         self._own = {upstream.card.id: upstream for upstream in own}
         self._folder = RunFolder(out)
@@ -190,7 +188,9 @@ class _Run:
         request = self._request
         self._progress.line(f"{id}: finding weights")
         card = self._catalogue.upstreams.get(id)
-        upstream = Upstream.find(card, request.precision, request.weights, request.fetch)
+        upstream = Upstream.find(
+            card, request.precision, request.weights, request.fetch, request.backend
+        )
         _ = upstream.description  # a damaged checkpoint is told of here, before any decoding
         return upstream
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from paralbench.cards import Catalogue, SuiteCard
 from paralbench.cards.task import Sample
 from paralbench.errors import ParalbenchError
+from paralbench.features.precision import PRECISIONS
+from paralbench.upstreams.base import BACKENDS
 
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -26,6 +27,8 @@ class Request:
         limit: at most this many utterances of each corpus; None takes all.
         seed: seed of samples, splits and resamples; probes have the seeds 0 to ``seeds - 1``.
         seeds: how many probe seeds; None takes the recipe's.
+        device, precision: where and how upstreams are run; precision is part of what they give.
+        backend: what computes them, where it can; features agree to 1e-5.
         allow_leakage: run leaking splits and stamp their rows, instead of refusing.
         partial: whether corpora may lack audio, or hold rows that are not understood: these are
             excluded and recorded instead of refused.
@@ -47,13 +50,15 @@ class Request:
     seeds: int | None = None
     device: str = "auto"
     precision: str = "auto"
+    backend: str = "torch"
     threads: int | None = None
     allow_leakage: bool = False
     partial: bool = False
     fetch: bool = True
 
     def __post_init__(self):
-        _one_of("precision", self.precision, PRECISIONS)
+        _one_of("precision", self.precision, ("auto", *PRECISIONS))
+        _one_of("backend", self.backend, BACKENDS)
         if self.device.split(":")[0] not in DEVICES:
             _one_of("device", self.device, DEVICES)
         if self.limit is not None and self.limit < 2:

@@ -20,27 +20,30 @@ from paralbench.features.keys import space_description
 from paralbench.features.store import FeatureStore
 from paralbench.runner.keys import digest
 from paralbench.storage.atomic import write_file
-from paralbench.upstreams.base import Encoder
+from paralbench.upstreams.base import Encoder, backend_of, fixed_precision_of
 from paralbench.upstreams.loading import describe, load_encoder
+from paralbench.upstreams.openvino_backend import with_openvino
 from paralbench.upstreams.registry import FAMILIES
 from paralbench.upstreams.weights import Weights, resolve
 
 
 @dataclass
 class Upstream:
-    """A card with its weights, in one precision.
+    """A card with its weights, in one precision, on one backend.
 
     Args:
         card: the upstream card.
         weights: where its weights lie and which they are.
-        precision: fp32, bf16 or fp16.
+        asked_precision: one of :data:`~paralbench.features.precision.PRECISIONS`.
         given: the encoder itself, for a user's own module.
+        backend: what computes it, where it can.
     """
 
     card: UpstreamCard
     weights: Weights
-    precision: str
+    asked_precision: str
     given: Encoder | None = None
+    backend: str = "torch"
     _loaded: Encoder | None = field(default=None, init=False, repr=False)
 
     @classmethod
@@ -50,6 +53,7 @@ class Upstream:
         precision: str,
         roots: Mapping[str, Path],
         fetch: bool = True,
+        backend: str = "torch",
     ) -> "Upstream":
         """Find an upstream's weights, fetching them if need be.
 
@@ -57,39 +61,54 @@ class Upstream:
             WeightsError: they cannot be had; the message says what to do.
             MissingExtraError: an optional package is not installed.
         """
-        return cls(card, resolve(card, fetch=fetch, roots=dict(roots)), precision)
+        weights = resolve(card, fetch=fetch, roots=dict(roots))
+        return cls(card, weights, precision, backend=backend)
 
     @property
     def encoder(self) -> Encoder:
         """The encoder, loaded on first use."""
         if self._loaded is None:
-            self._loaded = self.given or load_encoder(self.card, self.weights)
+            self._loaded = self.given or self._load()
         return self._loaded
+
+    def _load(self) -> Encoder:
+        encoder = load_encoder(self.card, self.weights)
+        return with_openvino(encoder) if self.backend == "openvino" else encoder
 
     def unload(self) -> None:
         """Let the encoder's memory go."""
         self._loaded = None
 
-    @cached_property
+    @property
+    def precision(self) -> str:
+        """What it computes in: what was asked for, unless the encoder has only one precision."""
+        return self._facts["fixed_precision"] or self.asked_precision
+
+    @property
     def description(self) -> dict[str, Any]:
         """What determines the features, beside the audio."""
+        return space_description(self._facts["description"], precision=self.precision)
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        """What the loaded encoder says of itself, as it is remembered."""
         if self.given is not None:
             own = {"family": "module", "encoder": self.given.weights_key}
-            return space_description(own, precision=self.precision)
+            return {"description": own, "fixed_precision": fixed_precision_of(self.given)}
         folder = paths.features_home() / "encoders"
         name = f"{digest(self._before_loading())}.json"
         try:
-            known = json.loads((folder / name).read_text())
+            return json.loads((folder / name).read_text())
         except (OSError, json.JSONDecodeError):
-            known = self._describe()
-            write_file(folder, name, json.dumps(known, sort_keys=True).encode())
-        return space_description(known, precision=self.precision)
-
-    def _describe(self) -> dict[str, Any]:
-        return describe(self.card, self.weights, self.encoder)
+            facts = {
+                "description": describe(self.card, self.weights, self.encoder),
+                "fixed_precision": fixed_precision_of(self.encoder),
+            }
+            write_file(folder, name, json.dumps(facts, sort_keys=True).encode())
+            return facts
 
     def _before_loading(self) -> dict[str, Any]:
-        """All that :meth:`_describe` depends on, as far as it is known without loading."""
+        """All that :meth:`_facts` depends on, as far as it is known without loading."""
         from paralbench import __version__
 
         card = self.card
@@ -103,6 +122,7 @@ class Upstream:
             "layers": card.layers,
             "dim": card.dim,
             "paralbench": __version__,
+            "remembered": ["description", "fixed_precision"],
         }
 
 
@@ -125,7 +145,8 @@ def extract_with(
     workers = 1
     plain = upstream.given is None and device == "cpu" and upstream.precision == "fp32"
     if plain and store.space(upstream.description).missing(asked):
-        alone = upstream.encoder.batching == "single"
+        encoder = upstream.encoder
+        alone = encoder.batching == "single" and backend_of(encoder) == "torch"
         workers = (threads or os.cpu_count() or 1) if alone else 1
     return extract(
         upstream.given,

@@ -187,7 +187,7 @@ TIMINGS = Table(
         ("seconds", "float", "wall time of the run that did the work"),
         ("audio_seconds", "float", "audio that was worked on", True),
         ("peak_memory_bytes", "int", "peak memory of the process or the device", True),
-        ("device", "string", "cpu, cuda or mps"),
+        ("device", "string", "cpu, cuda or mps; in brackets what computes on it, if not torch"),
         ("precision", "string", "precision of the upstream", True),
     ),
 )

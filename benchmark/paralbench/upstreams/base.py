@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 SAMPLE_RATE = 16_000
 
 Batching = Literal["any", "equal-length", "single"]
+BACKENDS = ("torch", "openvino")  # what may compute an encoder
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Encoder(Protocol):
         batching: ``any``: exact under padding; ``equal-length``: only equal lengths may share a
             batch; ``single``: one utterance at a time.
         backend: optional; what computes it, if not torch (see :mod:`.openvino_backend`).
+        fixed_precision: optional; the name of the precision it computes in, whatever :meth:`to` is
+            asked for, so that no feature key or table tells of another.
         padded_samples: optional; what the encoder itself pads every waveform to, as Whisper does.
         weights_key: sha256 over what determines the features beside the audio: weights, config.
     """
@@ -71,6 +74,11 @@ class Encoder(Protocol):
     def to(self, device: "torch.device", dtype: "torch.dtype") -> "Encoder":
         """Move to a device and a precision, in place; returns itself."""
         ...
+
+
+def fixed_precision_of(encoder: Encoder) -> str | None:
+    """The precision that an encoder computes in whatever it is asked for, if there is one."""
+    return getattr(encoder, "fixed_precision", None)
 
 
 def backend_of(encoder: Encoder) -> str:

@@ -39,6 +39,7 @@ class FunctionalsEncoder(ABC):
 
     n_layers: int = 1
     batching: Batching = "single"
+    fixed_precision: str = "fp32"
 
     def __init__(self, names: tuple[str, ...], min_samples: int, window: float, weights_key: str):
         self._names = names

@@ -64,6 +64,7 @@ class Ge2eEncoder:
     dim: int = DIM
     min_samples: int = FRAME
     batching: Batching = "single"
+    fixed_precision: str = "fp32"
 
     def __init__(self, network: SpeakerLSTM, window: float = 3600.0):
         self.network = network.eval()

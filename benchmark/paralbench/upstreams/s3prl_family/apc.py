@@ -66,6 +66,7 @@ class ApcEncoder:
     """
 
     batching: Batching = "any"
+    fixed_precision: str = "fp32"
 
     def __init__(self, model: Any, settings: dict[str, Any], *, window: float, weights_key: str):
         self.model = model

@@ -16,6 +16,7 @@ REASONS = {
     "missing": "listed by the corpus's labels, and no audio file is there",
     "extra": "an audio file that the corpus's labels do not cover",
     "duplicate-row": "a second row for one utterance",
+    "not-in-parts": "in none of the parts that the owners make",
     "copy": "a second copy of a file, with another suffix",
     "label-missing": "none of the card's labels is given",
     "speaker-unknown": "in a test or development part, by a speaker who may be in another part",

@@ -32,18 +32,26 @@ class Read(Protocol):
 _HERE = "paralbench.corpora.readers"
 
 _BUILTIN = {
+    "accentdb": f"{_HERE}.accentdb:read",
     "asterisk-prompts": f"{_HERE}.asterisk_prompts:read",
     "baved": f"{_HERE}.baved:read",
+    "british-dialects": f"{_HERE}.british_dialects:read",
+    "common-voice": f"{_HERE}.common_voice:read",
     "crema-d": f"{_HERE}.crema_d:read",
     "csv": f"{_HERE}.csv_table:read",
+    "emodb": f"{_HERE}.emodb:read",
     "filename": f"{_HERE}.filename:read",
     "fillets": f"{_HERE}.fillets:read",
     "iemocap": f"{_HERE}.iemocap:read",
+    "kespeech": f"{_HERE}.kespeech:read",
     "klettres": f"{_HERE}.klettres:read",
     "ktuberling": f"{_HERE}.ktuberling:read",
+    "l2-arctic": f"{_HERE}.l2_arctic:read",
     "msp-podcast": f"{_HERE}.msp_podcast:read",
     "nemo": f"{_HERE}.nemo:read",
     "polish-emotion": f"{_HERE}.polish_emotion:read",
+    "ravdess": f"{_HERE}.ravdess:read",
+    "timit": f"{_HERE}.timit:read",
     "urdu": f"{_HERE}.urdu:read",
 }
 

@@ -57,6 +57,28 @@ def test_tables_as_people_write_them(
     assert frame[["path", "emotion"]].to_numpy().tolist() == [["a.wav", "anger"]]
 
 
+def test_only_line_ends_end_a_line(lay: Lay, make_card: Card, tmp_path: Path):
+    lay(tmp_path, "a")
+    table(tmp_path, "path,transcript,emotion\na.wav,one\u2028two\x0cthree,anger\n")
+    frame = load_manifest(make_card("csv", options=OPTIONS), tmp_path).frame
+    assert frame["transcript"].tolist() == ["one\u2028two\x0cthree"]
+
+
+def test_constants_and_a_language_that_some_rows_tell(lay: Lay, make_card: Card, tmp_path: Path):
+    lay(tmp_path, "a", "b")
+    table(tmp_path, "path,emotion,language\na.wav,anger,fr\nb.wav,anger,\n")
+    options = OPTIONS | {"constants": {"speaker": "ann"}}
+    card = make_card("csv", options=options, languages=["de"])
+    frame = load_manifest(card, tmp_path).frame
+    assert frame[["speaker", "language"]].to_numpy().tolist() == [["ann", "fr"], ["ann", "de"]]
+
+
+def test_labels_alone(make_card: Card, tmp_path: Path):
+    table(tmp_path, "path,emotion\na.wav,anger\n")
+    manifest = load_manifest(make_card("csv", options=OPTIONS), tmp_path, look=False)
+    assert manifest.frame[["utterance", "path"]].to_numpy().tolist() == [["a", "a.wav"]]
+
+
 def test_tsv_is_split_at_tabs(lay: Lay, make_card: Card, tmp_path: Path):
     lay(tmp_path, "a")
     table(tmp_path, "path\temotion\na.wav\tanger\n", "labels.tsv")
@@ -76,7 +98,9 @@ def test_a_path_that_leaves_the_folder_is_not_read(lay: Lay, make_card: Card, tm
     table(tmp_path / "corpus", "path,emotion\n../secret.wav,anger\na.wav,anger\n")
     manifest = load_manifest(make_card("csv", options=OPTIONS), tmp_path / "corpus", partial=True)
     assert manifest.frame["path"].tolist() == ["a.wav"]
-    assert [(one.reason, one.detail) for one in manifest.excluded] == [("missing", "../secret.wav")]
+    assert [(one.reason, one.detail) for one in manifest.excluded] == [
+        ("missing", "../secret.wav (labels.csv, line 2)")
+    ]
 
 
 def test_the_suffix_on_disk_may_differ(lay: Lay, make_card: Card, tmp_path: Path):
@@ -100,7 +124,7 @@ def test_segments_of_one_file(lay: Lay, make_card: Card, tmp_path: Path):
 def test_a_time_that_is_no_number(lay: Lay, make_card: Card, tmp_path: Path):
     lay(tmp_path, "talk")
     table(tmp_path, "path,emotion,start\ntalk.wav,anger,00:01\n")
-    with pytest.raises(CorpusError, match="start: '00:01' is no number of seconds"):
+    with pytest.raises(CorpusError, match=r"line 2: start: '00:01' is not allowed\."):
         load_manifest(make_card("csv", options=OPTIONS), tmp_path)
 
 
@@ -132,7 +156,7 @@ def test_counts_every_row_that_is_left_out(lay: Lay, make_card: Card, tmp_path: 
         ("path,emotion\n", "no rows below its header"),
         ("", "no rows below its header"),
         ("path,emotion,emotion\na.wav,anger,anger\n", "two columns are called emotion"),
-        ("path,emotion\na.wav,anger,loud\n", "line 2: 3 fields, but the header names 2 columns"),
+        ("path,emotion\na.wav,anger,loud\n", "line 2: 3 cells, but 2 columns"),
         ('path,emotion\na.wav,"anger\n', "cannot be read as a table"),
     ],
 )
@@ -146,7 +170,7 @@ def test_broken_tables(text: str, message: str, lay: Lay, make_card: Card, tmp_p
 def test_bytes_that_are_no_text(lay: Lay, make_card: Card, tmp_path: Path):
     lay(tmp_path, "a")
     table(tmp_path, "path,emotion\na.wav,ängstlich\n", encoding="latin-1")
-    with pytest.raises(CorpusError, match="cannot be read as a table"):
+    with pytest.raises(CorpusError, match="is not text in utf-8-sig"):
         load_manifest(make_card("csv", options=OPTIONS), tmp_path)
     labels = {"emotion": {"kind": "class", "values": ["ängstlich", "ruhig"]}}
     card = make_card("csv", labels=labels, options=OPTIONS | {"encoding": "latin-1"})

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -108,7 +109,12 @@ def _refuse(error: OSError) -> None:
 def without_suffix(path: str, suffixes: tuple[str, ...] = AUDIO_SUFFIXES) -> str:
     """A path without its audio suffix; other dots belong to the name."""
     name, suffix = os.path.splitext(path)
-    return name if suffix.lower() in {one.lower() for one in suffixes} else path
+    return name if suffix.lower() in _lower(suffixes) else path
+
+
+@lru_cache
+def _lower(suffixes: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(one.lower() for one in suffixes)
 
 
 def require(corpus: str, root: Path, fits: Callable[[Path], bool], expected: str) -> None:

@@ -67,7 +67,7 @@ class _Table:
         self.card = card
         self.excluded: list[Exclusion] = []
         n = len(frame)
-        self.where = _column(frame, WHERE) if WHERE in frame else pd.Series([""] * n, dtype="str")
+        self.where = _column(frame, WHERE) if WHERE in frame else _same("", n)
         self.columns = {
             str(name): _plain(_column(frame, name), values.get(str(name), {}))
             for name in frame.columns
@@ -89,8 +89,10 @@ class _Table:
         """Gender, split, times and language in the manifest's words."""
         columns = self.columns
         n = len(self.where)
-        if "language" not in columns and len(self.card.languages) == 1:
-            columns["language"] = pd.Series([self.card.languages[0]] * n, dtype="str")
+        if len(self.card.languages) == 1:
+            (only,) = self.card.languages
+            given = columns.get("language")
+            columns["language"] = _same(only, n) if given is None else given.fillna(only)
         if "gender" in columns:
             known = columns["gender"].str.lower().map(GENDERS)
             # Where gender is a label, what is not known has to show as such.
@@ -103,7 +105,7 @@ class _Table:
                 self._convert(name, _numbers(columns[name]), "a number of seconds")
         for name in FIXED_COLUMNS:
             if name not in columns:
-                columns[name] = pd.Series([None] * n, dtype="str")
+                columns[name] = _same(None, n)
 
     def _convert(self, name: str, new: pd.Series, allowed: str) -> None:
         wrong = self.columns[name].notna() & new.isna()
@@ -121,7 +123,8 @@ class _Table:
         n = len(self.where)
         none = pd.Series([True] * n, dtype=bool)
         for name, label in self.card.labels.items():
-            given = self.columns.get(name, pd.Series([None] * n, dtype="str"))
+            given = self.columns.get(name)
+            given = _same(None, n) if given is None else given
             settled, allowed = _settle(label, given)
             self.columns[name] = settled
             unknown = given.notna() & settled.isna()
@@ -139,6 +142,13 @@ class _Table:
         found = [files.find(path) for path in asked]
         missing = pd.Series([path is None for path in found], dtype=bool)
         given = self.columns["path"]
+        if files and bool(missing.all()):
+            raise CorpusError(
+                f"{self.card.id}: none of the {len(missing)} listed files is under {root}, such as "
+                f"{given.iloc[0]!r}. There are {len(files)} audio files, such as "
+                f"{prefix + next(iter(files))[1]!r}"
+                + (": adapt reader.options.path." if self.card.reader.options else ".")
+            )
         self.leave_out(missing, "missing", given + " (" + self.where + ")")
         self.columns["path"] = pd.Series(
             [old if path is None else prefix + path for old, path in zip(given, found, strict=True)]
@@ -166,8 +176,12 @@ def _plain(column: pd.Series, values: Mapping[str, str]) -> pd.Series:
         return column
     text = column.astype("str").str.strip()
     if values:
-        text = text.replace(dict(values))
+        text = text.map(dict(values)).fillna(text)
     return text.mask(text == "")
+
+
+def _same(value: str | None, n: int) -> pd.Series:
+    return pd.Series([value], dtype="str").repeat(n).reset_index(drop=True)
 
 
 def _numbers(column: pd.Series) -> pd.Series:

@@ -1,8 +1,10 @@
 """Label tables as owners write them: any line ends, blanks around cells, an old encoding."""
 
 import csv
+import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +17,10 @@ ENCODINGS = ("utf-8-sig", "cp1252")
 WHERE = "where"  # the column that says where a row comes from, for messages
 
 
+# Rows that are Python objects at once; the rest is Arrow's, a tenth of the size.
+_AT_ONCE = 100_000
+
+
 def read_table(
     corpus: str,
     file: Path,
@@ -23,7 +29,9 @@ def read_table(
     separator: str = ",",
     header: bool = True,
     quotes: bool = True,
+    strict: bool = False,
     encodings: Sequence[str] = ENCODINGS,
+    where: str = WHERE,
 ) -> pd.DataFrame:
     """A table of text: the columns asked for, blanks around names and cells dropped.
 
@@ -35,7 +43,9 @@ def read_table(
         separator: between cells.
         header: whether the first line names the columns.
         quotes: whether quotation marks enclose cells.
+        strict: whether quotation marks that do not enclose a whole cell are an error.
         encodings: tried in turn.
+        where: the name of the column that says where a row comes from.
 
     Returns:
         One row per line that is not empty: the columns (``""`` for an empty cell), and
@@ -46,34 +56,78 @@ def read_table(
             has), or a line has another number of cells (the message names it).
     """
     text = read_text(corpus, file, encodings)
-    quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
-    lines = csv.reader(
-        text.splitlines(keepends=True), delimiter=separator, quoting=quoting, skipinitialspace=True
-    )
-    names = [name.strip() for name in next(lines, [])] if header else list(columns)
-    places = _places(corpus, file, names, columns)
-    found: list[list[str]] = [[] for _ in columns]
-    where: list[str] = []
-    for cells in lines:
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(names) and any(cell.strip() for cell in cells[len(names) :]):
-            raise CorpusError(
-                f"{corpus}: {file}, line {lines.line_num}: {len(cells)} cells, but "
-                f"{len(names)} columns."
-            )
-        if len(cells) < max(places) + 1:
-            raise CorpusError(
-                f"{corpus}: {file}, line {lines.line_num}: only {len(cells)} of {len(names)} "
-                "cells; the line is cut off."
-            )
-        for column, place in zip(found, places, strict=True):
-            column.append(cells[place].strip())
-        where.append(f"{file.name}, line {lines.line_num}")
-    if not where:
+    lines = _lines(text, separator, quotes, strict)
+    try:
+        names = _header(lines) if header else list(columns)
+        places = _places(corpus, file, names, columns)
+        rows = _rows(corpus, file, lines, len(names), places)
+        parts = []
+        while found := list(islice(rows, _AT_ONCE)):
+            cells = dict(zip((*columns, where), zip(*found, strict=True), strict=True))
+            parts.append(pd.DataFrame(cells, dtype="string"))
+    except csv.Error as error:
+        raise CorpusError(
+            f"{corpus}: {file}, line {lines.line_num}: cannot be read as a table: {error}."
+        ) from None
+    if not parts:
         raise CorpusError(f"{corpus}: {file} has no rows{' below its header' if header else ''}.")
-    data = dict(zip(columns, found, strict=True)) | {WHERE: where}
-    return pd.DataFrame(data, dtype="string")
+    return pd.concat(parts, ignore_index=True)
+
+
+def column_names(
+    corpus: str,
+    file: Path,
+    *,
+    separator: str = ",",
+    quotes: bool = True,
+    encodings: Sequence[str] = ENCODINGS,
+) -> list[str]:
+    """The names that a table's first line gives its columns.
+
+    Raises:
+        CorpusError: the file is absent or no text.
+    """
+    text = read_text(corpus, file, encodings)
+    try:
+        return _header(_lines(text, separator, quotes, strict=True))
+    except csv.Error as error:
+        raise CorpusError(f"{corpus}: {file} cannot be read as a table: {error}.") from None
+
+
+def _lines(text: str, separator: str, quotes: bool, strict: bool):
+    return csv.reader(
+        io.StringIO(text, newline=""),  # lines end as in files: other breaks belong to cells
+        delimiter=separator,
+        quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
+        skipinitialspace=True,
+        strict=strict,
+    )
+
+
+def _header(lines: Iterator[list[str]]) -> list[str]:
+    return [name.strip() for name in next(lines, [])]
+
+
+def _rows(corpus: str, file: Path, lines, width: int, places: list[int]) -> Iterator[list[str]]:
+    """The wanted cells of each line, and where it is."""
+    name, last = file.name, max(places, default=-1)
+    for cells in lines:
+        if len(cells) != width or not cells[0]:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if any(cell.strip() for cell in cells[width:]):
+                raise CorpusError(
+                    f"{corpus}: {file}, line {lines.line_num}: {len(cells)} cells, but "
+                    f"{width} columns."
+                )
+            if len(cells) <= last:
+                raise CorpusError(
+                    f"{corpus}: {file}, line {lines.line_num}: only {len(cells)} of {width} "
+                    "cells; the line is cut off."
+                )
+        row = [cells[place].strip() for place in places]
+        row.append(f"{name}, line {lines.line_num}")
+        yield row
 
 
 def lookup(table: pd.DataFrame, key: str, value: str) -> dict[str, str]:

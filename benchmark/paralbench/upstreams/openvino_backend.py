@@ -207,15 +207,22 @@ class _Model:
                 return (*output.hidden_states, output.last_hidden_state)
 
         frontend = frontends.FrontEndManager().load_by_framework("pytorch")
+        failures: tuple[type[Exception], ...] = (
+            RuntimeError,
+            frontends.GeneralFailure,
+            frontends.NotImplementedFailure,
+            frontends.OpConversionFailure,
+            frontends.OpValidationFailure,
+        )
         try:
             with _quietly(), torch.no_grad():
                 # The example is a tensor of inference mode, which tracing cannot take.
                 traced = decoder.TorchScriptPythonDecoder(States(), example_input=example.clone())
                 converted = frontend.convert(frontend.load(traced))
-        except RuntimeError as error:
+        except failures as error:
             raise ParalbenchError(
-                f"OpenVINO cannot convert {type(model).__name__}: "
-                f"{str(error).strip().splitlines()[0]} Use the backend 'torch'."
+                f"OpenVINO cannot convert {type(model).__name__}; use the backend 'torch'. "
+                f"{str(error).strip()}"
             ) from error
         converted.reshape(openvino.PartialShape(shape))
         self._n_states = len(converted.outputs) - 1

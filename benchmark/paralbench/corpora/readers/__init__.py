@@ -37,6 +37,7 @@ _BUILTIN = {
     "baved": f"{_HERE}.baved:read",
     "british-dialects": f"{_HERE}.british_dialects:read",
     "common-voice": f"{_HERE}.common_voice:read",
+    "cmu-mosei": f"{_HERE}.cmu_mosei:read",
     "crema-d": f"{_HERE}.crema_d:read",
     "csv": f"{_HERE}.csv_table:read",
     "emodb": f"{_HERE}.emodb:read",

@@ -11,6 +11,7 @@ PLACES = (
     paths.weights_home,
     paths.downloads_home,
     paths.audio_home,
+    paths.manifests_home,
     paths.features_home,
 )
 

@@ -45,6 +45,11 @@ def audio_home() -> Path:
     return home() / "audio"
 
 
+def manifests_home() -> Path:
+    """The manifests of large corpora, as they were read."""
+    return home() / "manifests"
+
+
 def features_home() -> Path:
     """The feature store, shared by all tasks and runs."""
     return home() / "features"

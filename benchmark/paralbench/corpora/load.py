@@ -6,6 +6,7 @@ from pathlib import Path
 
 from paralbench.cards.corpus import CorpusCard
 from paralbench.corpora.columns import REASONS
+from paralbench.corpora.kept import kept_or_read
 from paralbench.corpora.manifest import Exclusion, Manifest
 from paralbench.corpora.readers import READERS
 from paralbench.corpora.readers.files import WrongFolderError
@@ -89,12 +90,12 @@ def read_manifest(card: CorpusCard, root: Path, *, look: bool = True) -> Manifes
         what = "is a file, not the corpus's folder" if root.exists() else "does not exist"
         raise CorpusError(f"{card.id}: {root} {what}.")
     try:
-        manifest = read(card, root, look=look)
+        manifest = kept_or_read(read, card, root, look=look)
     except WrongFolderError as error:
         if error.instead is None:
             raise
         _log.warning("%s Going on with that folder.", error)
-        manifest = read(card, error.instead, look=look)
+        manifest = kept_or_read(read, card, error.instead, look=look)
     for name, label in card.labels.items():
         if name not in manifest.frame.columns:
             raise CorpusError(

@@ -9,6 +9,7 @@ from paralbench.corpora.manifest import Exclusion, Manifest
 from paralbench.corpora.readers.files import audio_files, require
 from paralbench.corpora.readers.labels import Row, contradiction
 from paralbench.corpora.readers.names import manifest_of_names
+from paralbench.corpora.readers.noted import read_noted
 from paralbench.corpora.readers.options import no_options
 from paralbench.errors import CorpusError
 
@@ -67,7 +68,7 @@ def _speakers(card: CorpusCard, file: Path) -> dict[str, tuple[str, str]]:
     if not file.is_file():
         return {}
     try:
-        table = json.loads(file.read_text(encoding="utf-8"))
+        table = json.loads(read_noted(file))
         return {name: (str(one["gender"]), str(one["age"])) for name, one in table.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorpusError(f"{card.id}: {file} is not a table of speakers: {error!r}.") from None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from paralbench.corpora.readers.noted import read_noted
 from paralbench.errors import CorpusError
 
 # utf-8-sig reads UTF-8 with and without a byte order mark.
@@ -142,7 +143,7 @@ def read_text(corpus: str, file: Path, encodings: Sequence[str] = ENCODINGS) -> 
         CorpusError: it is absent, cannot be read, or fits no encoding.
     """
     try:
-        raw = file.read_bytes()
+        raw = read_noted(file)
     except FileNotFoundError:
         raise CorpusError(f"{corpus}: {file} is missing.") from None
     except OSError as error:

@@ -1,6 +1,6 @@
 """How far an encoder's pooled statistics depend on what shares its batches: measured, not assumed.
 
-The measure goes the way of an extraction: the planner puts waveforms of very different lengths
+The measure goes the way of an extraction, with its arithmetic: the planner puts waveforms of very different lengths
 into batches as the encoder's declared batching allows, they are encoded and pooled, and each is
 compared with itself encoded alone.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from paralbench.features.arithmetic import arithmetic
 from paralbench.features.batching import Limits, plan_batches
 from paralbench.features.moments import pairs
 from paralbench.features.pooling import Pooled, pool
@@ -106,7 +107,7 @@ def _statistics(
     for row, waveform in zip(batch, waveforms, strict=True):
         row[: len(waveform)] = torch.from_numpy(waveform)
     lengths = torch.tensor([len(waveform) for waveform in waveforms])
-    with torch.inference_mode():
+    with arithmetic(torch.get_num_threads()):
         hidden = encoder.forward(batch.to(device), lengths.to(device))
     return pool(hidden, second_moments=True)
 

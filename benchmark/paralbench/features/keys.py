@@ -46,8 +46,8 @@ def space_description(upstream: Mapping[str, Any], *, precision: str) -> dict[st
     """What determines a space of pooled features, apart from the audio.
 
     What decodes and resamples the audio is not in it: it is part of the audio's content hash.
-    Neither are the device, the threads and the batches, on which features do not depend beyond
-    rounding.
+    Neither are the device, the backend, the threads and the batches, on which features do not
+    depend beyond rounding.
 
     Args:
         upstream: what determines the hidden states: family and its version, sha256 of the weights,

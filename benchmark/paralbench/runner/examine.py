@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from paralbench.cards import UpstreamCard
-from paralbench.errors import ParalbenchError
+from paralbench.errors import FAULTS, ParalbenchError
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, Encoder
 from paralbench.upstreams.loading import load_encoder
 from paralbench.upstreams.weights import look, resolve
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CLIP = 10 * SAMPLE_RATE  # samples whose encoding is timed
 LENGTHS = (8_000, 160_000)  # samples: one waveform 20 times as long as the other
+FAILURES = (*FAULTS, ImportError, OSError)  # of one upstream, which do not concern the others
 
 Kind = Literal["real", "random"]
 
@@ -75,8 +76,8 @@ def find(card: UpstreamCard, *, roots: Mapping[str, Path] | None = None) -> Exam
     )
     try:
         return replace(seen, where=look(card, roots=roots))
-    except ParalbenchError as error:
-        return replace(seen, problem=str(error))
+    except FAILURES as error:
+        return replace(seen, problem=told(error))
 
 
 def examine(
@@ -114,8 +115,8 @@ def examine(
                 seen = replace(seen, folder=folder, sha256=weights.sha256, size=weights.size)
                 encoder = load_encoder(card, weights)
             return _measure(seen, card, encoder, device, timed)
-    except _faults() as error:
-        return replace(seen, problem=f"{_named(error)}{error}")
+    except FAILURES as error:
+        return replace(seen, problem=told(error))
     finally:
         _free(device)
 
@@ -172,6 +173,7 @@ def speed(encoder: Encoder, device: "torch.device | str", *, repeats: int = 2) -
     """
     import torch
 
+    from paralbench.features.arithmetic import arithmetic
     from paralbench.features.windows import windows
 
     samples = max(CLIP, encoder.min_samples)
@@ -184,7 +186,7 @@ def speed(encoder: Encoder, device: "torch.device | str", *, repeats: int = 2) -
         prepared = torch.from_numpy(np.ascontiguousarray(encoder.prepare(clip)))[None]
         for start, end in pieces:
             lengths = torch.tensor([end - start])
-            with torch.inference_mode():
+            with arithmetic(torch.get_num_threads()):
                 states = encoder.forward(prepared[:, start:end].to(device), lengths.to(device))
             states.layers[-1].sum().item()  # waits for the device
         times.append(time.perf_counter() - started)
@@ -218,15 +220,9 @@ def faults(card: UpstreamCard, seen: Examination, tolerance: float) -> list[str]
     return found
 
 
-def _faults() -> tuple[type[Exception], ...]:
-    from paralbench.runner.execute import FAULTS
-
-    return (*FAULTS, ImportError, OSError)
-
-
-def _named(error: Exception) -> str:
-    """Our own messages stand for themselves; of others the kind helps."""
-    return "" if isinstance(error, ParalbenchError) else f"{type(error).__name__}: "
+def told(error: Exception) -> str:
+    """An error in a line: our own messages stand for themselves, of others the kind helps."""
+    return str(error) if isinstance(error, ParalbenchError) else f"{type(error).__name__}: {error}"
 
 
 def _free(device: "torch.device | str") -> None:

@@ -1,0 +1,105 @@
+"""What computed the features is told in keys and tables, or agrees to 1e-5."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+import paralbench
+from paralbench.cards import load_catalogue
+from paralbench.errors import ParalbenchError
+from paralbench.upstreams import blueprints
+
+FAST = {"recipes": ("paralbench",), "seeds": 1}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A folder with the card ``small``: wav2vec 2.0, with small random weights beside it."""
+    folder = tmp_path_factory.mktemp("small")
+    card = blueprints.shrunk(load_catalogue().upstreams.get("wav2vec2-base"))
+    blueprints.write_random(card, folder / "weights")
+    data = {
+        "kind": "upstream",
+        "name": "Small",
+        "family": card.family,
+        "weights": [{"source": "folder", "path": str(folder / "weights")}],
+        "architecture": card.architecture,
+        "licence": "none",
+    }
+    (folder / "small.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(data))))
+    return folder
+
+
+@pytest.fixture
+def run(small, cards, tmp_path):
+    def run(name, **how):
+        return paralbench.evaluate(
+            ["small", "fbank"],
+            "voices-emotion",
+            cards=[cards, small],
+            out=tmp_path / name,
+            **FAST,
+            **how,
+        )
+
+    return run
+
+
+def told(results, column):
+    """Upstream to the values of a column of its scores."""
+    return results.scores.groupby("upstream")[column].agg(lambda values: set(values)).to_dict()
+
+
+@pytest.fixture
+def command_line(request):
+    return request.getfixturevalue("paralbench")
+
+
+def test_an_upstream_of_one_precision_is_keyed_and_told_by_it(run):
+    full, half = run("full"), run("half", precision="bf16")
+    assert told(full, "precision") == {"small": {"fp32"}, "fbank": {"fp32"}}
+    assert told(half, "precision") == {"small": {"bf16"}, "fbank": {"fp32"}}
+    keys, others = told(full, "features_key"), told(half, "features_key")
+    assert keys["fbank"] == others["fbank"]
+    assert keys["small"] != others["small"]
+    encoded = half.timings[half.timings["stage"] == "encode"]
+    assert list(encoded["precision"]) == ["bf16"]  # fbank's features were there
+
+
+def test_openvino_is_told_and_gives_the_same_features(run, small, cards, monkeypatch, tmp_path):
+    monkeypatch.setenv("PARALBENCH_HOME", str(tmp_path / "torch"))
+    plain = run("torch")
+    wanted = paralbench.extract("small", "voices", cards=[cards, small])
+    monkeypatch.setenv("PARALBENCH_HOME", str(tmp_path / "openvino"))
+    fast = run("openvino", backend="openvino")
+    found = paralbench.extract("small", "voices", cards=[cards, small], backend="openvino")
+    assert told(fast, "features_key") == told(plain, "features_key")
+    for results, devices in ((plain, ["cpu", "cpu"]), (fast, ["cpu", "cpu (openvino)"])):
+        encoded = results.timings[results.timings["stage"] == "encode"]
+        assert sorted(encoded["device"]) == devices
+    difference = np.linalg.norm(found.mean - wanted.mean, axis=2)
+    relative = difference / np.linalg.norm(wanted.mean, axis=2)
+    assert 0 < relative.max() < 1e-5
+
+
+def test_what_openvino_does_not_compute_is_refused(run):
+    with pytest.raises(ParalbenchError, match="openvino.*in fp32, not on cpu in bf16"):
+        run("half", precision="bf16", backend="openvino")
+    with pytest.raises(ParalbenchError, match="backend: 'tvm' is not allowed. Allowed: torch, op"):
+        run("other", backend="tvm")
+
+
+def test_a_dry_run_tells_what_would_compute(command_line, cards, small, tmp_path):
+    done = command_line(
+        *("run", "--upstreams", "small,fbank", "--tasks", "voices-emotion"),
+        *("--cards", cards, "--cards", small, "--out", tmp_path / "run"),
+        *("--backend", "openvino", "--dry-run"),
+        check=0,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith(("small", "fbank"))]
+    assert [line.rpartition("; on ")[2] for line in sorted(lines)] == [
+        "cpu, fp32",
+        "cpu (openvino), fp32",
+    ]

@@ -59,6 +59,7 @@ OMEGACONF = (
 _MAPPINGS = ("collections.defaultdict",)  # the loader fills nothing but plain mappings
 _DEEPEST = 64
 _REFUSED = re.compile(r"GLOBAL ([\w.]+)")
+_BLOCKED = ("nt", "os", "posix", "sys")  # modules that torch refuses whatever is allowed
 
 
 class StandIn:
@@ -192,10 +193,15 @@ def _refused(file: Path, error: pickle.UnpicklingError) -> WeightsError:
         return _damaged(file, error)
     if zipfile.is_zipfile(file):  # in this layout all of them can be listed at once
         found |= set(torch.serialization.get_unsafe_globals_in_checkpoint(file))
-    names = ",".join(sorted((found - set(_allowed_here())) or found))
+    names = sorted((found - set(_allowed_here())) or found)
+    told = (
+        f"{file}: refused, because it holds more than tensors and plain data: {','.join(names)}. "
+        "Nothing of it was run."
+    )
+    if any(name.rpartition(".")[0] in _BLOCKED for name in found):
+        return WeightsError(f"{told} No checkpoint needs the operating system: do not trust it.")
     return WeightsError(
-        f"{file}: refused, because it holds more than tensors and plain data: {names}. Nothing "
-        f"of it was run. If you know what it is, {VARIABLE}={names} lets it be read as inert data."
+        f"{told} If you know what it is, {VARIABLE}={','.join(names)} lets it be read as inert data."
     )
 
 

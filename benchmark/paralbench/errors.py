@@ -85,3 +85,17 @@ class UndefinedMetricError(ParalbenchError):
 
 class StoreError(ParalbenchError):
     """A store or run folder cannot be read or written."""
+
+
+# What one cell, or one upstream, may fail with: it becomes a row that says why, and the rest goes
+# on. Anything else is a fault of the machine or the user's interruption, and ends the command.
+FAULTS = (
+    ParalbenchError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)

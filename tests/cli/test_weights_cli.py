@@ -25,6 +25,21 @@ def test_fetching_goes_on_after_a_failure_and_tells(paralbench):
     assert done.err.splitlines()[-1] == "1 could not be had: absent"
 
 
+def test_fetching_goes_on_after_a_fault_of_ours(paralbench, monkeypatch):
+    from paralbench.upstreams import weights
+
+    def resolve(card, **_):
+        if card.id == "absent":
+            raise KeyError("a layout that nobody knows")
+        return weights.Weights(None, "0" * 64, "no weights")
+
+    monkeypatch.setattr(weights, "resolve", resolve)
+    done = paralbench("weights", "fetch", "absent", "mine", "--json")
+    assert done.code == 1
+    assert [row["id"] for row in done.json] == ["absent", "mine"]
+    assert done.json[0]["problem"] == "KeyError: 'a layout that nobody knows'"
+
+
 def test_fetching_as_json(paralbench, small_models):
     done = paralbench("weights", "fetch", "absent", "mine", "--json")
     assert done.code == 1

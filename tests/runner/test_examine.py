@@ -9,7 +9,7 @@ import torch
 from paralbench.cards import UpstreamCard
 from paralbench.errors import WeightsError
 from paralbench.runner import examine as module
-from paralbench.runner.examine import examine, faults, speed
+from paralbench.runner.examine import examine, faults, find, speed
 from paralbench.upstreams.base import HiddenStates
 from paralbench.upstreams.probing import count_parameters
 
@@ -109,6 +109,15 @@ def test_what_fails_is_told(error, told, card, use):
     seen = examine(card)
     assert seen.problem == told
     assert faults(card, seen, 1e-5) == [told]
+
+
+def test_what_fails_while_weights_are_looked_for_is_told(card, monkeypatch):
+    def look(*_, **__):
+        raise KeyError("a layout that nobody knows")
+
+    monkeypatch.setattr(module, "look", look)
+    assert find(card).problem == "KeyError: 'a layout that nobody knows'"
+    assert examine(card).measured_on is None
 
 
 def test_a_card_that_says_otherwise(card, use):

@@ -41,6 +41,7 @@ def fetch(
     as_json: JsonOption = False,
 ) -> None:
     """Find or download the weights of upstreams, and print where they are."""
+    from paralbench.runner.examine import FAILURES, told
     from paralbench.upstreams.weights import resolve
 
     rows: list[dict[str, Any]] = []
@@ -48,10 +49,10 @@ def fetch(
     for card in _chosen(catalogue(cards), ids, all, suite):
         try:
             found = resolve(card, tell=partial(print, file=sys.stderr, flush=True))
-        except ParalbenchError as error:
-            print(f"{card.id}: {error}", file=sys.stderr)
+        except FAILURES as error:
+            print(f"{card.id}: {told(error)}", file=sys.stderr)
             failed.append(card.id)
-            rows.append({"id": card.id, "problem": str(error)})
+            rows.append({"id": card.id, "problem": told(error)})
         else:
             folder = str(found.folder) if found.folder else None
             rows.append({"id": card.id, **asdict(found), "folder": folder})

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from paralbench.cards import Catalogue
-from paralbench.errors import ParalbenchError
+from paralbench.errors import FAULTS, ParalbenchError
 from paralbench.features.extract import ExtractionReport
 from paralbench.features.store import FeatureStore
 from paralbench.runner.cell import Context, cell_key, run_cell
@@ -24,19 +24,6 @@ from paralbench.runner.request import Request
 from paralbench.runner.upstream import Upstream, extract_with
 from paralbench.tables import RunFolder
 from paralbench.tables.slots import NO_UPSTREAM
-
-# What makes a cell fail, with a row that says why. Anything else is a fault of the machine or the
-# user's interruption, and ends the run.
-FAULTS = (
-    ParalbenchError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 
 
 @dataclass

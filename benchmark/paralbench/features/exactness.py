@@ -1,8 +1,8 @@
 """How far an encoder's pooled statistics depend on what shares its batches: measured, not assumed.
 
-The measure goes the way of an extraction, with its arithmetic: the planner puts waveforms of very different lengths
-into batches as the encoder's declared batching allows, they are encoded and pooled, and each is
-compared with itself encoded alone.
+The measure goes the way of an extraction, with its arithmetic: the planner puts waveforms of very
+different lengths into batches as the encoder's declared batching allows, they are encoded and
+pooled, and each is compared with itself encoded alone.
 """
 
 from collections.abc import Sequence

@@ -50,6 +50,7 @@ _BUILTIN = {
     "l2-arctic": f"{_HERE}.l2_arctic:read",
     "msp-podcast": f"{_HERE}.msp_podcast:read",
     "mustard": f"{_HERE}.mustard:read",
+    "mustard-pp": f"{_HERE}.mustard_pp:read",
     "nemo": f"{_HERE}.nemo:read",
     "polish-emotion": f"{_HERE}.polish_emotion:read",
     "ravdess": f"{_HERE}.ravdess:read",

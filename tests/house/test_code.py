@@ -47,7 +47,8 @@ def _in_call(call: ast.Call) -> Iterator[str]:
         yield "torch.load without weights_only=True"
     if name in ("yaml.unsafe_load", "yaml.full_load", "os.system", "os.popen"):
         yield f"calls {name}"
-    if name.endswith((".extractall", ".extract")) and given.get("filter") != "'data'":
+    archive = name.endswith((".extractall", ".extract")) and not name.endswith(".str.extract")
+    if archive and given.get("filter") != "'data'":
         yield f"{name} without filter='data'"
     parts = name.split(".")
     if parts[:-1] in (["np", "random"], ["numpy", "random"]):
@@ -59,11 +60,17 @@ def _in_call(call: ast.Call) -> Iterator[str]:
         yield f"{name} draws from a global generator"
 
 
+# An unpickler of its own, which admits nothing but numpy's reconstruction of arrays: MUStARD's
+# splits are published in no other form.
+ADMITTED = {("benchmark/paralbench/corpora/readers/indices.py", "uses pickle.Unpickler")}
+
+
 def test_no_module_does_what_the_house_refuses(modules, repository):
     found = [
         f"{file.relative_to(repository)}:{line}: {fault}"
         for file in modules
         for line, fault in faults(ast.parse(file.read_text(encoding="utf-8")))
+        if (file.relative_to(repository).as_posix(), fault) not in ADMITTED
     ]
     assert not found, "\n".join(found)
 

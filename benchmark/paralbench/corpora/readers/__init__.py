@@ -48,6 +48,7 @@ _BUILTIN = {
     "klettres": f"{_HERE}.klettres:read",
     "ktuberling": f"{_HERE}.ktuberling:read",
     "l2-arctic": f"{_HERE}.l2_arctic:read",
+    "meld": f"{_HERE}.meld:read",
     "msp-podcast": f"{_HERE}.msp_podcast:read",
     "mustard": f"{_HERE}.mustard:read",
     "mustard-pp": f"{_HERE}.mustard_pp:read",

@@ -39,8 +39,19 @@ def rows() -> list[tuple[str, ...]]:
             key = explicit if scene == BROKEN else f"{scene}_u"
             numbers = (str(1 + (number + place) % 8), str(9 - (number + place) % 7))
             found.append(
-                (scene, key, f"Line {place}.{number},\nand more", "0:07", speaker, show)
-                + (str(int(sarcastic)), kind, implicit, explicit, *numbers)
+                (
+                    scene,
+                    key,
+                    f"Line {place}.{number},\nand more",
+                    "0:07",
+                    speaker,
+                    show,
+                    str(int(sarcastic)),
+                    kind,
+                    implicit,
+                    explicit,
+                    *numbers,
+                )
             )
     return found
 

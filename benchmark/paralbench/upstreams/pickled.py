@@ -201,7 +201,8 @@ def _refused(file: Path, error: pickle.UnpicklingError) -> WeightsError:
     if any(name.rpartition(".")[0] in _BLOCKED for name in found):
         return WeightsError(f"{told} No checkpoint needs the operating system: do not trust it.")
     return WeightsError(
-        f"{told} If you know what it is, {VARIABLE}={','.join(names)} lets it be read as inert data."
+        f"{told} If you know what it is, {VARIABLE}={','.join(names)} lets it be read as inert "
+        "data."
     )
 
 

@@ -1,7 +1,9 @@
 """wav2vec, vq-wav2vec, TERA, Mockingjay, APC, DeCoAR 2: against s3prl's own loaders, alone."""
 
 import argparse
+import gc
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import torch
 
 from paralbench.cards import UpstreamCard, load_catalogue
 from paralbench.errors import CardError, WeightsError
+from paralbench.runner.upstream import Upstream
 from paralbench.torchaudio_cure import ensure_torchaudio
 from paralbench.upstreams import blueprints
 from paralbench.upstreams.base import Encoder
@@ -241,6 +244,39 @@ def test_half_precision_stays_near(id, small, voice, pad):
     rough = encoder.to(torch.device("cpu"), torch.bfloat16).forward(*batch)
     for one, other in zip(rough.layers, exact.layers, strict=True):
         assert relative(one[0], other[0]) < 0.1
+
+
+@pytest.mark.parametrize("id", ["wav2vec-large", "decoar2"])
+def test_a_batch_that_failed_leaves_no_tensors(id, small, voice, pad, monkeypatch):
+    """They would fill the memory while the batch is tried again in halves."""
+    encoder = load(*small(id))
+    batch = pad([voice(9000, 1)])
+    whole = encoder.network.encoder if id == "decoar2" else encoder.model.feature_aggregator
+    last = (whole.layers if id == "decoar2" else whole.conv_layers)[-1]
+    held = []
+
+    def out_of_memory(*inputs, **_):
+        held.append(weakref.ref(inputs[0]))
+        raise RuntimeError("out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(last, "forward", out_of_memory)
+        with pytest.raises(RuntimeError, match="out of memory"):
+            encoder.forward(*batch)
+    gc.collect()
+    assert [one() for one in held] == [None]
+    assert len(encoder.forward(*batch).layers) == encoder.n_layers
+
+
+def test_what_the_file_does_not_state_is_part_of_the_key(small):
+    """Heads do not show in DeCoAR's tensors: the card's are what features depend on."""
+    card, folder = small("decoar2")
+    heads = card.architecture | {"encoder_attention_heads": 2}
+    other = card.model_copy(update={"architecture": heads})
+    assert load(card, folder).weights_key != load(other, folder).weights_key
+    roots = {card.id: folder}
+    keys = [Upstream.find(one, "fp32", roots).description["encoder"] for one in (card, other)]
+    assert keys[0] != keys[1], "nor is what is remembered of the one taken for the other"
 
 
 def test_both_layouts_of_wav2vec_are_read(small, make_card, tmp_path, voice, pad):

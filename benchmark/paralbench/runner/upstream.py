@@ -118,6 +118,7 @@ class Upstream:
             "weights": self.weights.sha256,
             "variant": card.variant,
             "window": card.window,
+            "architecture": card.architecture,
             "options": card.options,
             "layers": card.layers,
             "dim": card.dim,

@@ -6,7 +6,7 @@ final LayerNorm where the LayerNorms come first.
 
 The published file states no architecture: the numbers are constants of its authors' code and of
 s3prl's. So a card's ``architecture`` is what the model is built from, and what the tensors' shapes
-do not show (heads, activation) is taken from there.
+do not show (heads, activation) is taken from there, and is part of the key.
 
 Exactness: padded frames are set to zero before the positional convolution and masked in
 attention, by s3prl's own code.
@@ -24,8 +24,10 @@ from torch import nn
 from paralbench.cards import UpstreamCard
 from paralbench.upstreams import checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
+from paralbench.upstreams.functionals import key_of
 from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint, check, typed
 from paralbench.upstreams.s3prl_family.filterbank import AUDIO, FilterBank
+from paralbench.upstreams.s3prl_family.inputs import Inputs
 
 # The constants of the authors' code.
 DEFAULTS: dict[str, Any] = {
@@ -88,7 +90,7 @@ class Decoar2Encoder:
         network: with the weights; it is changed in place.
         settings: from :func:`read_settings`.
         window: seconds that are encoded at once.
-        weights_key: sha256 of the checkpoint.
+        weights_key: sha256 over the checkpoint and the settings.
     """
 
     batching: Batching = "any"
@@ -103,14 +105,9 @@ class Decoar2Encoder:
         self.dim = settings["encoder_embed_dim"]
         self.min_samples = self.frames.min_samples
         self.window_samples = round(window * SAMPLE_RATE)
-        self._inputs: list[torch.Tensor] = []
-        for layer in network.encoder.layers:
-            layer.register_forward_pre_hook(self._keep)
+        self._inputs = Inputs(network.encoder.layers)
         positional: Any = network.encoder.pos_conv
         nn.utils.remove_weight_norm(positional[0])
-
-    def _keep(self, _module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        self._inputs.append(inputs[0])
 
     def prepare(self, waveform: np.ndarray) -> np.ndarray:
         """The waveform as it is."""
@@ -133,11 +130,10 @@ class Decoar2Encoder:
             batch = nn.utils.rnn.pad_sequence(frames, batch_first=True)
             padding = torch.arange(batch.shape[1], device=batch.device) >= counts[:, None]
             project = self.network.post_extract_proj
-            self._inputs.clear()
-            last, _ = self.network.encoder(project(batch.to(project.weight.dtype)), padding)
+            with self._inputs.kept() as inputs:
+                last, _ = self.network.encoder(project(batch.to(project.weight.dtype)), padding)
             # s3prl pads to an even number of frames between here and there.
-            layers = [one.transpose(0, 1)[:, : batch.shape[1]] for one in self._inputs]
-            self._inputs.clear()
+            layers = [one.transpose(0, 1)[:, : batch.shape[1]] for one in inputs]
         return HiddenStates([*layers, last], counts)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
@@ -164,4 +160,5 @@ def load(checkpoint: Checkpoint, card: UpstreamCard, key: str) -> Decoar2Encoder
         where=checkpoint.file.parent,
         stated_in=checkpoint.file.name,
     )
+    key = key_of(checkpoint=key, **settings)
     return Decoar2Encoder(network, settings, window=card.window, weights_key=key)

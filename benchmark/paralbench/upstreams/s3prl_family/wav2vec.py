@@ -11,7 +11,7 @@ kernels as in a batch of its own; equal lengths in one batch would not be enough
 stays in float32 when the rest does not.
 """
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -22,12 +22,10 @@ from paralbench.upstreams import checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
 from paralbench.upstreams.padding import ValidFrames
 from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint, check
+from paralbench.upstreams.s3prl_family.inputs import Inputs
 from paralbench.upstreams.s3prl_family.quantiser import codewords
 from paralbench.upstreams.s3prl_family.valid_norm import ValidNorm
 from paralbench.upstreams.s3prl_family.wav2vec_settings import LISTS, read_settings, rendered
-
-if TYPE_CHECKING:
-    from torch import nn
 
 _NORM = 2  # in a block of the extractor: convolution, dropout, norm, activation
 _AGGREGATOR_NORM = 3  # in one of the aggregator, where padding comes first
@@ -55,18 +53,13 @@ class Wav2vecEncoder:
         self.dim = aggregator[-1][0]
         self.min_samples = self._frames.receptive_field
         self.window_samples = round(window * SAMPLE_RATE)
-        self._inputs: list[torch.Tensor] = []
+        self._inputs = Inputs(model.feature_aggregator.conv_layers[1:])
         if model.vector_quantizer is None:
             for index, block in enumerate(model.feature_extractor.conv_layers):
                 block[_NORM] = ValidNorm(block[_NORM], self._frames, index)
-        for index, block in enumerate(model.feature_aggregator.conv_layers):
+        for block in model.feature_aggregator.conv_layers:
             norm = ValidNorm(block[_AGGREGATOR_NORM], self._frames, len(kernels) - 1)
             block[_AGGREGATOR_NORM] = norm
-            if index:
-                block.register_forward_pre_hook(self._keep)
-
-    def _keep(self, _module: "nn.Module", inputs: tuple[torch.Tensor, ...]) -> None:
-        self._inputs.append(inputs[0])
 
     def prepare(self, waveform: np.ndarray) -> np.ndarray:
         """The waveform as it is."""
@@ -89,10 +82,9 @@ class Wav2vecEncoder:
                 features = z
             else:
                 z, features = self._quantised(waveforms, valid, dtype)
-            self._inputs.clear()
-            c = self.model.feature_aggregator(features)
-            layers = [one.transpose(1, 2) for one in (z, *self._inputs, c)]
-            self._inputs.clear()
+            with self._inputs.kept() as inputs:
+                c = self.model.feature_aggregator(features)
+            layers = [one.transpose(1, 2) for one in (z, *inputs, c)]
         return HiddenStates(layers, frames)
 
     def _quantised(

@@ -40,9 +40,7 @@ class _Array:
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, by_column, raw = state
         if not isinstance(dtype, _Dtype) or len(shape) != 1 or by_column:
-            raise pickle.UnpicklingError(
-                f"an array of shape {shape!r}; a row is expected"
-            )
+            raise pickle.UnpicklingError(f"an array of shape {shape!r}; a row is expected")
         # Written by Python 2, the bytes are text in Latin 1.
         content = raw.encode("latin1") if isinstance(raw, str) else raw
         self.values = np.frombuffer(content, dtype=np.dtype(dtype.name)).astype(np.int64)

@@ -189,7 +189,7 @@ def _train(
             means = context.space.mean(sessions.contents)
             features = sessions.merge(means, context.space.frames(sessions.contents))
         if cell.normalisation == "speaker":
-            features = normalise.by_speaker(features, problem.units(), problem.frame["target"])
+            features = normalise.by_speaker(features, problem.speakers(), frame["target"])
     settings = train.Settings(device=request.device)
     results = []
     with one_thread():
@@ -246,7 +246,7 @@ def _outcome(
     if len(np.unique(rows)) != len(rows):
         raise ProbeError("an utterance is in the test part of two folds; scores would count twice.")
     names = np.concatenate([np.full(len(f.test), f.name, dtype=object) for f in problem.folds])
-    units = problem.units()
+    units = problem.units(rows)
     probabilities = None
     if results[0].probability is not None:
         found = [one.probability for one in results if one.probability is not None]
@@ -256,7 +256,7 @@ def _outcome(
         truth=problem.target().values[rows],
         prediction=np.concatenate([one.prediction for one in results], axis=1),
         fold=names,
-        units=None if units is None else units[rows],
+        units=units,
         unit=problem.unit,
         classes=problem.classes,
         n_train={fold.name: one.n_train for fold, one in zip(problem.folds, results, strict=True)},

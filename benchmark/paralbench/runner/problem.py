@@ -61,14 +61,26 @@ class Problem:
         index = {name: i for i, name in enumerate(self.classes)}
         return Target.of_classes([index[name] for name in self.frame["target"]], len(index))
 
-    def units(self) -> np.ndarray | None:
-        """What intervals resample, ``(n,)``, by names that are unique across corpora."""
+    def units(self, tested: np.ndarray) -> np.ndarray | None:
+        """What intervals resample, of the rows at these positions, ``(len(tested),)``.
+
+        None where a tested row has none: training rows may be of unknown speakers.
+        """
         if self.unit == "speaker" and not self.speakers_known:
             return None
-        found = column(self.frame, self.unit)
+        return self._names(self.unit, tested)
+
+    def speakers(self) -> np.ndarray | None:
+        """The speaker of every row ``(n,)``; None where one has none."""
+        return self._names("speaker", np.arange(len(self.frame)))
+
+    def _names(self, kind: str, chosen: np.ndarray) -> np.ndarray | None:
+        """Values of a column, by names that are unique across corpora; None if one is missing."""
+        part = self.frame.iloc[chosen]
+        found = column(part, kind)
         if found.isna().to_numpy().any():
             return None
-        return (self.frame["corpus"] + "/" + found.astype(str)).to_numpy(dtype=object)
+        return (part["corpus"] + "/" + found.astype(str)).to_numpy(dtype=object)
 
     def without(self, out: np.ndarray) -> "Problem":
         """The problem without some rows ``(n,)``; the folds keep what is left of them.

@@ -1,0 +1,63 @@
+"""Every core task runs on a miniature of its corpus, in its owners' layout, as it would on it."""
+
+import importlib
+
+import pytest
+
+import paralbench
+from paralbench.cards import load_catalogue
+
+CATALOGUE = load_catalogue()
+TASKS = {card.id: card for card in CATALOGUE.tasks if card.core}
+CORE = {
+    "emotion",
+    "arousal",
+    "valence",
+    "dominance",
+    "sentiment",
+    "sarcasm",
+    "cold",
+    "stutter",
+    "depression",
+    "gender",
+    "age",
+    "accent",
+    "dialect",
+}
+
+
+def test_the_core_is_the_suites():
+    assert set(TASKS) == CORE
+    assert len({card.corpus for card in TASKS.values()}) == 10
+    in_core_folder = {card.id for card in CATALOGUE.tasks if card.folder.name == "tasks"}
+    assert in_core_folder == CORE
+    assert len(CATALOGUE.corpora) >= 25
+
+
+@pytest.fixture(scope="session")
+def layout(tmp_path_factory):
+    """``layout(corpus)``: the folder of its miniature, built once."""
+    built = {}
+
+    def build(corpus):
+        if corpus not in built:
+            built[corpus] = tmp_path_factory.mktemp(corpus)
+            module = importlib.import_module(f"tests.layouts.{corpus.replace('-', '_')}")
+            module.build(built[corpus])
+        return built[corpus]
+
+    return build
+
+
+@pytest.mark.parametrize("id", sorted(TASKS))
+def test_a_core_task_runs_end_to_end(id, layout):
+    card = TASKS[id]
+    results = paralbench.evaluate(
+        "fbank", id, roots={card.corpus: layout(card.corpus)}, seeds=1, device="cpu"
+    )
+    assert results.failures.empty, results.failures["message"].tolist()
+    scores = results.scores
+    mine = scores[(scores["upstream"] == "fbank") & (scores["seed"] == "mean")]
+    assert set(mine["metric"]) == set(card.metrics)
+    assert mine["value"].notna().all()
+    assert len(results.predictions) > 0

@@ -101,7 +101,7 @@ def _text(card: CorpusCard, file: Path, there: bool) -> str:
 def _folder(root: Path, speaker: str) -> Path | None:
     """A speaker's folder; where each archive was unpacked into a folder of its own, one below."""
     for folder in (root / speaker, root / speaker / speaker):
-        if (folder / "wav").is_dir():
+        if (folder / "wav").is_dir() or (folder / "transcript").is_dir():
             return folder
     return None
 

@@ -63,7 +63,7 @@ def read(card: CorpusCard, root: Path, *, look: bool = True) -> Manifest:
                     "speaker": speaker,
                     "gender": speaker[0],
                     "dialect": _REGIONS[region.name[2]],
-                    "age": ages.get(speaker[1:]),
+                    "age": ages.get(speaker),
                     "split": split,
                 }
                 found, doubled = _sentences(card, root, folder)
@@ -124,7 +124,7 @@ def _ages(card: CorpusCard, root: Path) -> dict[str, int]:
         recorded, born = (_date(match[3]), _date(match[4])) if match else (None, None)
         if match and recorded and born:
             birthday_to_come = (recorded.month, recorded.day) < (born.month, born.day)
-            found[match[1]] = recorded.year - born.year - birthday_to_come
+            found[match[2] + match[1]] = recorded.year - born.year - birthday_to_come
     return found
 
 

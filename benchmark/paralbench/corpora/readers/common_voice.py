@@ -15,6 +15,7 @@ from paralbench.cards.corpus import CorpusCard
 from paralbench.corpora.manifest import Exclusion, Manifest
 from paralbench.corpora.readers.files import require, without_suffix
 from paralbench.corpora.readers.listing import manifest_of_table
+from paralbench.corpora.readers.noted import read_noted
 from paralbench.corpora.readers.options import no_options
 from paralbench.corpora.readers.tables import column_names, read_table
 
@@ -84,7 +85,7 @@ def read(card: CorpusCard, root: Path, *, look: bool = True) -> Manifest:
     if look:
         known = set(frame["utterance"].tolist())
         for folder in folders:
-            excluded += _rest(card, folder, known)
+            excluded += _rest(card, folder, root, known)
     return manifest_of_table(
         card,
         root,
@@ -126,10 +127,11 @@ def _clips(paths: list[str], folder: str) -> tuple[list[str], list[str]]:
     return names, [folder + (f"{path}.mp3" if name == path else path) for name, path in pairs]
 
 
-def _rest(card: CorpusCard, folder: Path, known: set[str]) -> list[Exclusion]:
+def _rest(card: CorpusCard, folder: Path, root: Path, known: set[str]) -> list[Exclusion]:
     """The clips that only the tables beside the parts name."""
     found: list[Exclusion] = []
     seen = set(known)
+    place = "" if folder == root else f"{folder.name}/"
     for name in _REST:
         file = folder / f"{name}.tsv"
         if not file.is_file() or not _has_rows(file):
@@ -140,13 +142,16 @@ def _rest(card: CorpusCard, folder: Path, known: set[str]) -> list[Exclusion]:
         for clip in given["path"].map(without_suffix).tolist():
             if clip not in seen:
                 seen.add(clip)
-                found.append(Exclusion(clip, "not-in-parts", file.name))
+                found.append(Exclusion(f"{place}{_CLIPS}/{clip}", "not-in-parts", file.name))
     return found
 
 
 def _has_rows(file: Path) -> bool:
     with file.open("rb") as lines:
-        return sum(1 for _ in islice((line for line in lines if line.strip()), 2)) == 2
+        has = sum(1 for _ in islice((line for line in lines if line.strip()), 2)) == 2
+    if not has:
+        read_noted(file)  # what is not read further counts, too
+    return has
 
 
 def _is_language(folder: Path) -> bool:

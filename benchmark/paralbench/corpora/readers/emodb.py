@@ -8,7 +8,7 @@ from pathlib import Path
 
 from paralbench.cards.corpus import CorpusCard
 from paralbench.corpora.manifest import Exclusion, Manifest
-from paralbench.corpora.readers.files import AudioFiles, audio_files, require
+from paralbench.corpora.readers.files import AUDIO_SUFFIXES, AudioFiles, audio_files, require
 from paralbench.corpora.readers.labels import Row
 from paralbench.corpora.readers.names import manifest_of_names
 from paralbench.corpora.readers.options import no_options
@@ -95,9 +95,9 @@ def _audio(root: Path) -> AudioFiles:
 
 
 def _fits(folder: Path) -> bool:
+    # The folders of labels hold files of the same names, with other suffixes.
     return any(
-        _NAME.fullmatch(path.stem)
+        _NAME.fullmatch(path.stem) and path.suffix.lower() in AUDIO_SUFFIXES
         for place in (folder / "wav", folder)
         for path in place.glob("[01][0-9][ab][0-9][0-9]*")
-        if path.is_file()
     )

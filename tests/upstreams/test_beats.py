@@ -200,7 +200,7 @@ def test_without_speechbrain_the_extra_is_named(make_card, tmp_path, monkeypatch
 
 
 def test_the_variant_and_the_options_are_known(make_card, tmp_path):
-    with pytest.raises(CardError, match="the family 'beats' has only 'plain'"):
+    with pytest.raises(CardError, match=r"variant: '30s' is not allowed\. Allowed: plain"):
         load(make_card("beats", variant="30s"), tmp_path)
     with pytest.raises(CardError, match=r"options\.layer: unknown option"):
         load(make_card("beats", options={"layer": 3}), tmp_path)

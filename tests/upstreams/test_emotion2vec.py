@@ -261,7 +261,7 @@ def test_the_variant_and_the_options_are_known(weights, write, make_card):
     folder = write(weights)
     with pytest.raises(CardError, match=r"variant: '30s' is not allowed. Allowed: plain"):
         load(make_card("emotion2vec", variant="30s"), folder)
-    with pytest.raises(CardError, match=r"unknown option 'layer'\. Allowed: none"):
+    with pytest.raises(CardError, match=r"options\.layer: unknown option\. Allowed: none"):
         load(make_card("emotion2vec", options={"layer": 3}), folder)
     with pytest.raises(WeightsError, match="needs a folder"):
         load(make_card("emotion2vec"), None)

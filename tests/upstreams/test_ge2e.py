@@ -160,27 +160,27 @@ def test_a_loaded_encoder_fits_the_contract(tmp_path):
 
 
 def test_damaged_and_foreign_checkpoints_are_refused(tmp_path):
-    with pytest.raises(WeightsError, match=r"pretrained.pt: missing"):
+    with pytest.raises(WeightsError, match=r"pretrained\.pt: no such file"):
         load(card(), tmp_path)
-    with pytest.raises(WeightsError, match="ge2e needs a checkpoint"):
+    with pytest.raises(WeightsError, match="needs a folder"):
         load(card(), None)
     file = save(tmp_path, formula_weights()) / "pretrained.pt"
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(WeightsError, match="cannot be read as a checkpoint of tensors"):
+    with pytest.raises(WeightsError, match=r"pretrained\.pt: truncated or damaged"):
         load(card(), tmp_path)
     file.write_bytes(b"")
-    with pytest.raises(WeightsError, match="cannot be read as a checkpoint of tensors"):
+    with pytest.raises(WeightsError, match=r"pretrained\.pt: truncated or damaged"):
         load(card(), tmp_path)
     state = formula_weights()
     del state["linear.bias"]
     with pytest.raises(WeightsError, match=r"of another architecture(.|\n)*linear.bias"):
         load(card(), save(tmp_path, state))
-    torch.save([1], file)
+    torch.save({"state": {}}, file)
     with pytest.raises(WeightsError, match="no 'model_state'"):
         load(card(), tmp_path)
     torch.save({"model_state": Path("/")}, file)
-    with pytest.raises(WeightsError, match="cannot be read as a checkpoint of tensors"):
+    with pytest.raises(WeightsError, match=r"more than tensors and plain data: pathlib\."):
         load(card(), tmp_path)
 
 

@@ -143,7 +143,7 @@ def test_the_variant_and_the_options_are_known(save_moonshine, make_card):
     _, folder = save_moonshine()
     with pytest.raises(CardError, match=r"variant: '30s' is not allowed. Allowed: plain"):
         load(make_card("moonshine", folder, variant="30s"), folder)
-    with pytest.raises(CardError, match=r"unknown option 'layer'. Allowed: none"):
+    with pytest.raises(CardError, match=r"options\.layer: unknown option. Allowed: none"):
         load(make_card("moonshine", folder, options={"layer": 3}), folder)
     with pytest.raises(WeightsError, match="needs a folder"):
         load(make_card("moonshine"), None)

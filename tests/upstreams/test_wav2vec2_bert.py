@@ -149,7 +149,7 @@ def test_the_variant_and_the_options_are_known(save, load_folder, make_card):
     folder = save()[1]
     with pytest.raises(CardError, match=f"variant: 'plain' is not allowed. Allowed: {VARIANT}"):
         load_folder(folder, variant="plain")
-    with pytest.raises(CardError, match=r"unknown option 'bins'. Allowed: none"):
+    with pytest.raises(CardError, match=r"options\.bins: unknown option. Allowed: none"):
         load_folder(folder, options={"bins": 80})
     with pytest.raises(WeightsError, match="needs a folder"):
         load(make_card("wav2vec2-bert", variant=VARIANT), None)

@@ -145,7 +145,7 @@ def test_the_variant_and_the_options_are_known(save_whisper, make_card):
     ):
         load(make_card("whisper", folder, window=1), folder)
     card = make_card("whisper", folder, variant="30s", window=1, options={"layer": 3})
-    with pytest.raises(CardError, match=r"unknown option 'layer'. Allowed: none"):
+    with pytest.raises(CardError, match=r"options\.layer: unknown option. Allowed: none"):
         load(card, folder)
     with pytest.raises(WeightsError, match="needs a folder"):
         load(make_card("whisper", variant="30s"), None)

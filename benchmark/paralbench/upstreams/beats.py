@@ -26,7 +26,7 @@ from paralbench.errors import MissingExtraError, WeightsError
 from paralbench.upstreams import checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
 from paralbench.upstreams.fingerprint import files_sha256
-from paralbench.upstreams.functionals import read_options
+from paralbench.upstreams.options import folder_of, read_options
 from paralbench.upstreams.pickled import plain, read_pickled
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ def load(card: UpstreamCard, folder: Path | None = None) -> BeatsEncoder:
         MissingExtraError: speechbrain is not installed.
     """
     read_options(card, {})
-    if folder is None:
-        raise WeightsError(f"{card.file or card.id}: weights: the family {NAME!r} needs a folder.")
+    folder = folder_of(card, folder)
     require_speechbrain()
     from torch.nn.utils import parametrize
 

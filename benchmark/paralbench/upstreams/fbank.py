@@ -16,12 +16,8 @@ from paralbench.cards import UpstreamCard
 from paralbench.errors import CardError
 from paralbench.torchaudio_cure import ensure_torchaudio
 from paralbench.upstreams.base import SAMPLE_RATE
-from paralbench.upstreams.functionals import (
-    FunctionalsEncoder,
-    key_of,
-    library_version,
-    read_options,
-)
+from paralbench.upstreams.functionals import FunctionalsEncoder, key_of, library_version
+from paralbench.upstreams.options import read_options
 
 VERSION = 1
 FRAME_SAMPLES, HOP_SAMPLES = 400, 160  # 25 ms, 10 ms

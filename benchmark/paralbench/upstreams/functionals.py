@@ -8,20 +8,15 @@ vector itself. Utterances are computed one at a time and alone, so nothing depen
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from paralbench.cards import UpstreamCard
-from paralbench.errors import CardError
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
 
 if TYPE_CHECKING:
     import torch
-
-Option = TypeVar("Option", bool, int, float, str)
 
 
 class FunctionalsEncoder(ABC):
@@ -108,30 +103,3 @@ def key_of(**facts: str | int | float | bool | None) -> str:
 def library_version(package: str) -> str:
     """The release of an installed package, without a local label such as ``+cpu``."""
     return version(package).partition("+")[0]
-
-
-def read_options(card: UpstreamCard, defaults: Mapping[str, Option]) -> dict[str, Option]:
-    """The card's options over the defaults.
-
-    Raises:
-        CardError: an option has another name or another type than the defaults have, or the card
-            asks for a variant, of which these families have none.
-    """
-    if card.variant != "plain":
-        raise CardError(
-            f"{card.file or card.id}: variant: {card.variant!r} is not allowed: the family "
-            f"{card.family!r} has only 'plain'."
-        )
-    options = dict(defaults)
-    for name, value in card.options.items():
-        where = f"{card.file or card.id}: options.{name}"
-        if name not in defaults:
-            allowed = ", ".join(sorted(defaults)) or "none"
-            raise CardError(f"{where}: unknown option. Allowed: {allowed}.")
-        wanted = type(defaults[name])
-        if type(value) is not wanted:
-            raise CardError(
-                f"{where}: {value!r} is not allowed: a value of type {wanted.__name__}."
-            )
-        options[name] = value  # pyright: ignore[reportArgumentType]  # its type is checked above
-    return options

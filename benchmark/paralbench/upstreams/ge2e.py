@@ -11,7 +11,6 @@ as in every other upstream, all samples of an utterance count, pauses included.
 
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -21,7 +20,9 @@ from torch import nn
 from paralbench.cards import UpstreamCard
 from paralbench.errors import WeightsError
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
-from paralbench.upstreams.functionals import key_of, library_version, read_options
+from paralbench.upstreams.functionals import key_of, library_version
+from paralbench.upstreams.options import folder_of, read_options
+from paralbench.upstreams.pickled import read_pickled
 from paralbench.upstreams.probing import tensors_sha256
 
 if TYPE_CHECKING:
@@ -141,16 +142,7 @@ def read_checkpoint(file: Path) -> SpeakerLSTM:
     Raises:
         WeightsError: the file is missing, damaged, holds code, or is of another architecture.
     """
-    if not file.is_file():
-        raise WeightsError(f"{file}: missing; a GE2E upstream's folder must hold {CHECKPOINT}.")
-    try:
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(
-            f"{file}: cannot be read as a checkpoint of tensors: {reason} Fetch it again."
-        ) from None
-    state = checkpoint.get("model_state") if isinstance(checkpoint, Mapping) else None
+    state = read_pickled(file).get("model_state")
     if not isinstance(state, Mapping):
         raise WeightsError(f"{file}: no 'model_state' in it, so this is no Resemblyzer checkpoint.")
     network = SpeakerLSTM()
@@ -171,9 +163,7 @@ def load(card: UpstreamCard, folder: Path | None) -> Ge2eEncoder:
         WeightsError: the checkpoint is missing, damaged or of another architecture.
     """
     read_options(card, {})
-    if folder is None:
-        raise WeightsError(f"{card.file or card.id}: weights: ge2e needs a checkpoint, not 'none'.")
-    return Ge2eEncoder(read_checkpoint(Path(folder) / CHECKPOINT), card.window)
+    return Ge2eEncoder(read_checkpoint(folder_of(card, folder) / CHECKPOINT), card.window)
 
 
 load.version = VERSION  # pyright: ignore[reportFunctionMemberAccess]  # read by the registry

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from paralbench.cards import UpstreamCard
-from paralbench.errors import CardError, WeightsError
+from paralbench.errors import WeightsError
 from paralbench.upstreams import checkpoints, wav2vec2_like
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
 from paralbench.upstreams.fingerprint import files_sha256
+from paralbench.upstreams.options import check_variant, folder_of
 
 if TYPE_CHECKING:
     import torch
@@ -109,11 +110,8 @@ def load(card: UpstreamCard, folder: Path | None = None) -> MertEncoder:
     """
     from paralbench.torchaudio_cure import ensure_torchaudio
 
-    where = card.file or card.id
-    if folder is None:
-        raise WeightsError(f"{where}: weights: the family {NAME!r} needs a folder.")
-    if card.variant != "plain":
-        raise CardError(f"{where}: variant: {card.variant!r} is not allowed. Allowed: plain.")
+    check_variant(card)
+    folder = folder_of(card, folder)
     data = checkpoints.read_config(folder, [MODEL_TYPE], NAME)
     for name, off in DEPARTURES.items():
         if data.get(name, off) != off:

@@ -20,12 +20,8 @@ import numpy as np
 from paralbench.cards import UpstreamCard
 from paralbench.errors import CardError, MissingExtraError
 from paralbench.upstreams.base import SAMPLE_RATE
-from paralbench.upstreams.functionals import (
-    FunctionalsEncoder,
-    key_of,
-    library_version,
-    read_options,
-)
+from paralbench.upstreams.functionals import FunctionalsEncoder, key_of, library_version
+from paralbench.upstreams.options import read_options
 
 if TYPE_CHECKING:
     import opensmile

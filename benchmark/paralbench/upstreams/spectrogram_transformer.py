@@ -25,7 +25,7 @@ from paralbench.errors import CardError, WeightsError
 from paralbench.upstreams import checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
 from paralbench.upstreams.fingerprint import files_sha256
-from paralbench.upstreams.functionals import read_options
+from paralbench.upstreams.options import folder_of, read_options
 
 if TYPE_CHECKING:
     import torch
@@ -159,10 +159,8 @@ def load(card: UpstreamCard, folder: Path | None = None) -> SpectrogramTransform
     """
     from paralbench.torchaudio_cure import ensure_torchaudio
 
-    where = card.file or card.id
     read_options(card, {})
-    if folder is None:
-        raise WeightsError(f"{where}: weights: the family {NAME!r} needs a folder.")
+    folder = folder_of(card, folder)
     data = checkpoints.read_config(folder, [MODEL_TYPE], NAME)
 
     ensure_torchaudio()  # transformers imports torchaudio when it is installed
@@ -173,7 +171,9 @@ def load(card: UpstreamCard, folder: Path | None = None) -> SpectrogramTransform
     scale = _scale(folder, config)
     seconds = config.max_length * SHIFT / SAMPLE_RATE
     if card.window > seconds:
-        raise CardError(f"{where}: window: {card.window} s; this model's window is {seconds} s.")
+        raise CardError(
+            f"{card.file or card.id}: window: {card.window} s; this model's window is {seconds} s."
+        )
     tensors = checkpoints.read_tensors(folder, _rename)
     model = checkpoints.build(ASTModel, config, tensors, where=folder)
     key = files_sha256(checkpoints.files_that_matter(folder))

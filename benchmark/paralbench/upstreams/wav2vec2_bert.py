@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from paralbench.cards import UpstreamCard
-from paralbench.errors import CardError, WeightsError
+from paralbench.errors import WeightsError
 from paralbench.upstreams import checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
 from paralbench.upstreams.fingerprint import files_sha256
+from paralbench.upstreams.options import check_options, check_variant, folder_of
 
 if TYPE_CHECKING:
     import torch
@@ -186,16 +187,9 @@ def load(card: UpstreamCard, folder: Path | None = None) -> Wav2Vec2BertEncoder:
     """
     from paralbench.torchaudio_cure import ensure_torchaudio
 
-    where = card.file or card.id
-    if folder is None:
-        raise WeightsError(f"{where}: weights: the family {NAME!r} needs a folder.")
-    if card.variant != VARIANT:
-        raise CardError(
-            f"{where}: variant: {card.variant!r} is not allowed. Allowed: {VARIANT} (log mel "
-            "energies are normalised over what is encoded at once)."
-        )
-    if card.options:
-        raise CardError(f"{where}: options: unknown option {min(card.options)!r}. Allowed: none.")
+    check_variant(card, {VARIANT: "log mel energies are normalised over what is encoded at once"})
+    check_options(card, {})
+    folder = folder_of(card, folder)
     data = checkpoints.read_config(folder, [NAME], NAME)
 
     ensure_torchaudio()  # transformers imports torchaudio when it is installed

@@ -26,10 +26,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from paralbench.cards import UpstreamCard
-from paralbench.errors import CardError, WeightsError
+from paralbench.errors import WeightsError
 from paralbench.upstreams import checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
 from paralbench.upstreams.fingerprint import files_sha256
+from paralbench.upstreams.options import check_options, check_variant, folder_of
 
 if TYPE_CHECKING:
     import torch
@@ -182,12 +183,8 @@ def load(card: UpstreamCard, folder: Path | None = None) -> Wav2Vec2LikeEncoder:
         CardError: an option or the variant is unknown.
         WeightsError: another architecture or sampling rate; weights missing, unknown or damaged.
     """
-    if folder is None:
-        raise WeightsError(f"{card.file or card.id}: weights: the family {NAME!r} needs a folder.")
-    if card.variant != "plain":
-        raise CardError(
-            f"{card.file or card.id}: variant: {card.variant!r} is not allowed. Allowed: plain."
-        )
+    check_variant(card)
+    folder = folder_of(card, folder)
     do_normalize = normalisation(card, folder)
     data = checkpoints.read_config(folder, ARCHITECTURES, NAME)
     model = read_model(card, folder, data, ARCHITECTURES[data["model_type"]])
@@ -247,12 +244,7 @@ def normalisation(card: UpstreamCard, folder: Path, sample_rate: int = SAMPLE_RA
         CardError: an option is unknown.
         WeightsError: the folder does not say, or is of another sampling rate.
     """
-    where = card.file or card.id
-    for name, value in card.options.items():
-        if name != "do_normalize":
-            raise CardError(f"{where}: options.{name}: unknown option. Allowed: do_normalize.")
-        if not isinstance(value, bool):
-            raise CardError(f"{where}: options.{name}: {value!r} is not allowed: true or false.")
+    check_options(card, {"do_normalize": bool})
     file = folder / checkpoints.PREPROCESSOR
     given = checkpoints.read_json(file) if file.is_file() else {}
     rate = given.get("sampling_rate", sample_rate)
@@ -262,6 +254,6 @@ def normalisation(card: UpstreamCard, folder: Path, sample_rate: int = SAMPLE_RA
     if not isinstance(value, bool):
         raise WeightsError(
             f"{file}: does not say whether waveforms are normalised (do_normalize). Put the file "
-            f"there, or say it in {where}: options: {{do_normalize: true}} or false."
+            f"there, or say it in {card.file or card.id}: options: {{do_normalize: true}} or false."
         )
     return value

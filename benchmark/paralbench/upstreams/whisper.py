@@ -26,6 +26,7 @@ from paralbench.errors import CardError, WeightsError
 from paralbench.upstreams import checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
 from paralbench.upstreams.fingerprint import files_sha256
+from paralbench.upstreams.options import check_options, check_variant, folder_of
 from paralbench.upstreams.whisper_mel import FFT, FRAME, HOP, LogMel
 from paralbench.upstreams.whisper_unpadded import UnpaddedWhisperEncoder
 
@@ -111,14 +112,9 @@ def load(
     """
     from paralbench.torchaudio_cure import ensure_torchaudio
 
-    where = card.file or card.id
-    if folder is None:
-        raise WeightsError(f"{where}: weights: the family {NAME!r} needs a folder.")
-    if card.variant not in VARIANTS:
-        allowed = ", ".join(f"{name} ({meaning})" for name, meaning in VARIANTS.items())
-        raise CardError(f"{where}: variant: {card.variant!r} is not allowed. Allowed: {allowed}.")
-    if card.options:
-        raise CardError(f"{where}: options: unknown option {min(card.options)!r}. Allowed: none.")
+    check_variant(card, VARIANTS)
+    check_options(card, {})
+    folder = folder_of(card, folder)
     data = checkpoints.read_config(folder, [NAME], NAME)
 
     ensure_torchaudio()  # transformers imports torchaudio when it is installed
@@ -130,7 +126,9 @@ def load(
     _check_spectrogram(folder, config)
     seconds = config.max_source_positions * FRAME / SAMPLE_RATE
     if card.window > seconds:
-        raise CardError(f"{where}: window: {card.window} s; this model's window is {seconds} s.")
+        raise CardError(
+            f"{card.file or card.id}: window: {card.window} s; this model's window is {seconds} s."
+        )
 
     def rename(name: str) -> str | None:
         if name.startswith(_OTHER_PARTS):

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from paralbench.cards import UpstreamCard
-from paralbench.errors import CardError, WeightsError
 from paralbench.upstreams import checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
 from paralbench.upstreams.emotion2vec import checkpoint
 from paralbench.upstreams.emotion2vec.settings import Settings
 from paralbench.upstreams.fingerprint import files_sha256
+from paralbench.upstreams.options import folder_of, read_options
 
 if TYPE_CHECKING:
     import torch
@@ -102,13 +102,8 @@ def load(card: UpstreamCard, folder: Path | None = None) -> Emotion2vecEncoder:
 
     from paralbench.upstreams.emotion2vec.network import Network
 
-    where = card.file or card.id
-    if folder is None:
-        raise WeightsError(f"{where}: weights: the family {NAME!r} needs a folder.")
-    if card.variant != "plain":
-        raise CardError(f"{where}: variant: {card.variant!r} is not allowed. Allowed: plain.")
-    if card.options:
-        raise CardError(f"{where}: options: unknown option {min(card.options)!r}. Allowed: none.")
+    read_options(card, {})
+    folder = folder_of(card, folder)
     file = checkpoint.weight_file(folder)
     config = checkpoint.read_config(folder)
     checkpoint.check_architecture(card, config, folder / checkpoint.CONFIG)

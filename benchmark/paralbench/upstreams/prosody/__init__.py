@@ -10,12 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from paralbench.cards import UpstreamCard
-from paralbench.upstreams.functionals import (
-    FunctionalsEncoder,
-    key_of,
-    library_version,
-    read_options,
-)
+from paralbench.upstreams.functionals import FunctionalsEncoder, key_of, library_version
+from paralbench.upstreams.options import read_options
 from paralbench.upstreams.prosody.frames import FRAME
 from paralbench.upstreams.prosody.measures import measure
 from paralbench.upstreams.prosody.pitch import Pitch, track

@@ -20,10 +20,11 @@ from importlib import import_module
 from pathlib import Path
 
 from paralbench.cards import UpstreamCard
-from paralbench.errors import CardError, WeightsError
+from paralbench.errors import CardError
 from paralbench.torchaudio_cure import ensure_torchaudio
 from paralbench.upstreams.base import Encoder
 from paralbench.upstreams.fingerprint import files_sha256
+from paralbench.upstreams.options import check_options, check_variant, folder_of
 from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint, find_file
 
 VERSION = 1
@@ -49,9 +50,7 @@ def load(card: UpstreamCard, folder: Path | None = None) -> Encoder:
             architecture than the card.
     """
     name = model_of(card)
-    if folder is None:
-        raise WeightsError(f"{card.file or card.id}: weights: the family {NAME!r} needs a folder.")
-    file = find_file(card, folder)
+    file = find_file(card, folder_of(card, folder))
     checkpoint = Checkpoint.read(file)
     ensure_torchaudio()  # s3prl imports torchaudio
     module = import_module(f"{__name__}.{MODELS[name]}")
@@ -67,15 +66,12 @@ def model_of(card: UpstreamCard) -> str:
     Raises:
         CardError: the variant, an option or its value is unknown.
     """
-    where = card.file or card.id
-    if card.variant != "plain":
-        raise CardError(f"{where}: variant: {card.variant!r} is not allowed. Allowed: plain.")
-    for name in card.options:
-        if name != "model":
-            raise CardError(f"{where}: options.{name}: unknown option. Allowed: model.")
+    check_variant(card)
+    check_options(card, {"model": str})
     given = card.options.get("model")
     if not isinstance(given, str) or given not in MODELS:
         raise CardError(
-            f"{where}: options.model: {given!r} is not allowed. Allowed: {', '.join(MODELS)}."
+            f"{card.file or card.id}: options.model: {given!r} is not allowed. "
+            f"Allowed: {', '.join(MODELS)}."
         )
     return given

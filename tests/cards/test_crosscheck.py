@@ -35,6 +35,10 @@ FIXED = {
 OTHER_NAMES = {"labels": {"emotion": {"kind": "class", "values": ["wut", "ruhe", "angry"]}}}
 
 
+def test_owners_may_give_a_development_part_without_naming_speakers(found):
+    assert found(corpus=UNKNOWN, task={"split": {"protocol": "official"}}) == []
+
+
 def test_cards_that_fit_have_no_problem(found):
     assert found() == []
     assert found(families=["fbank"], readers=["filename"]) == []
@@ -121,7 +125,10 @@ def test_cards_that_fit_have_no_problem(found):
             "task: split.protocol: 'leave-one-speaker-out' needs speakers, and corpus has none.",
         ),
         (
-            {"corpus": UNKNOWN, "task": {"split": {"protocol": "official"}}},
+            {
+                "corpus": UNKNOWN,
+                "task": {"split": {"protocol": "leave-one-out", "column": "session"}},
+            },
             "task: selection: 'development' needs a development split without the speakers of the "
             "others, and corpus has no speakers. Allowed: fixed.",
         ),

@@ -14,6 +14,7 @@ FIXED_COLUMNS = (
 
 REASONS = {
     "missing": "listed by the corpus's labels, and no audio file is there",
+    "unavailable": "of a recording that the owners only link to and that is not there",
     "extra": "an audio file that the corpus's labels do not cover",
     "duplicate-row": "a second row for one utterance",
     "not-in-parts": "in none of the parts that the owners make",
@@ -21,5 +22,6 @@ REASONS = {
     "label-missing": "none of the card's labels is given",
     "speaker-unknown": "in a test or development part, by a speaker who may be in another part",
     "label-unknown": "a label has a value that the card does not name, or contradicts another",
+    "no-speech": "by the owners' marks no speech of the speaker: a signal, scrubbed, interrupted",
     "known-bad": "the card names the utterance as bad",
 }

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -51,8 +52,21 @@ def test_a_file_is_fetched_once_and_kept(server, paralbench_home):
     for fetch in (True, False):
         assert resolve(card_of(url, sha256), fetch=fetch) == found
     assert len(server.requests) == 1
-    kept = [path.name for path in (paralbench_home / "downloads").iterdir()]
-    assert kept == [f"{sha256}.lock"], "the weights are not kept twice"
+    kept = {path.suffix for path in (paralbench_home / "downloads").iterdir()}
+    assert kept == {".lock"}, "the weights are not kept twice"
+
+
+@pytest.mark.usefixtures("over_http")
+@pytest.mark.parametrize("pinned", [True, False])
+def test_two_that_fetch_at_once_both_get_it(server, pinned):
+    """As the nodes of a cluster do, with one home."""
+    url, sha256 = server.add("/model.pt", CONTENT)
+    card = card_of(url, sha256 if pinned else None)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: resolve(card), range(4)))
+    assert len({one.folder for one in found}) == 1
+    assert {one.sha256 for one in found} == {found[0].sha256}
+    assert len(server.requests) == 1
 
 
 @pytest.mark.usefixtures("over_http")

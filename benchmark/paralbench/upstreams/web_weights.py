@@ -46,11 +46,19 @@ def find_at_address(
         raise WeightsError(f"{source.url} not fetched yet, and fetching is off")
     downloads = Downloads(paths.downloads_home())
     try:
-        file = download(source.url, source.sha256, downloads, tell, schemes=SCHEMES)
+        with downloads.lock(folder.name):  # another process would take the download away
+            if not (folder / name_of(source)).is_file():
+                _fetch(source, downloads, folder, tell)
     except OSError as error:
         raise explain(downloads.folder, error) from None
+    return folder
+
+
+def _fetch(
+    source: UrlWeights, downloads: Downloads, folder: Path, tell: Callable[[str], None]
+) -> None:
+    file = download(source.url, source.sha256, downloads, tell, schemes=SCHEMES)
     if source.sha256 is None:
         _log.warning("%s: the card states no sha256; it is %s", source.url, sha256_of(file))
     with whole_folder(folder) as (made, _):
         shutil.move(file, made / name_of(source))
-    return folder

@@ -84,11 +84,8 @@ def _build_wav2vec(architecture: dict[str, Any], where: Path) -> Any:
 
 
 def _save_wav2vec(module: Any, architecture: dict[str, Any]) -> dict[str, Any]:
-    from paralbench.upstreams.s3prl_family.wav2vec_settings import (
-        LISTS,
-        read_settings,
-        rendered,
-    )
+    from paralbench.upstreams.convolution_lists import rendered
+    from paralbench.upstreams.s3prl_family.wav2vec_settings import LISTS, read_settings
 
     given = read_settings(architecture, Path(FILE))  # a real file says all that there is to say
     given |= {name: rendered(given[name]) for name in LISTS}

@@ -1,12 +1,12 @@
 """What emotion2vec's ``config.yaml`` says, read into plain numbers; nothing in it is evaluated."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from paralbench.errors import WeightsError
+from paralbench.upstreams.convolution_lists import Convolutions, convolutions
 
 # What the network here assumes, where a configuration says it. No published checkpoint differs.
 _ASSUMED = {
@@ -19,8 +19,6 @@ _ASSUMED = {
     "modalities.audio.learned_alibi": False,
     "modalities.audio.learned_alibi_scale_per_layer": False,
 }
-_STACK = re.compile(r"\[([^\[\]]*)\](?:\*(\d+))?")
-_CONVOLUTION = re.compile(r"\((\d+),(\d+),(\d+)\),?")
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Settings:
         normalize: whether waveforms are brought to zero mean and unit variance.
     """
 
-    convolutions: tuple[tuple[int, int, int], ...]
+    convolutions: Convolutions
     dim: int
     heads: int
     hidden: int
@@ -93,7 +91,7 @@ class Settings:
         layers, width = whole(f"{audio}.conv_pos_depth"), whole(f"{audio}.conv_pos_width")
         spec = f"{audio}.feature_encoder_spec"
         return cls(
-            convolutions=_convolutions(str(conf.get(spec)), f"{where}: {spec}"),
+            convolutions=convolutions(str(conf.get(spec)), f"{where}: {spec}"),
             dim=dim,
             heads=heads,
             hidden=int(dim * number("mlp_ratio")),
@@ -116,22 +114,3 @@ def flat(given: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             result[f"{prefix}{name}"] = value
     return result
-
-
-def _convolutions(spec: str, where: str) -> tuple[tuple[int, int, int], ...]:
-    """``[(512, 10, 5)] + [(512, 3, 2)] * 4``, the way fairseq writes a front end, without eval.
-
-    Raises:
-        WeightsError: it is something else.
-    """
-    found: list[tuple[int, int, int]] = []
-    for term in re.sub(r"\s", "", spec).split("+"):
-        stack = _STACK.fullmatch(term)
-        one = _CONVOLUTION.findall(stack[1]) if stack else []
-        if not stack or not one or _CONVOLUTION.sub("", stack[1]):
-            raise WeightsError(
-                f"{where}: {spec!r} is not allowed: lists of (channels, kernel, stride), such as "
-                "'[(512, 10, 5)] + [(512, 3, 2)] * 4'."
-            )
-        found += [(int(a), int(b), int(c)) for a, b, c in one] * int(stack[2] or 1)
-    return tuple(found)

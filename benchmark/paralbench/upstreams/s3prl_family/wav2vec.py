@@ -20,12 +20,13 @@ from s3prl.upstream.wav2vec.wav2vec_model import Wav2VecConfig, Wav2VecModel
 from paralbench.cards import UpstreamCard
 from paralbench.upstreams import checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
+from paralbench.upstreams.convolution_lists import rendered
 from paralbench.upstreams.padding import ValidFrames
 from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint, check
 from paralbench.upstreams.s3prl_family.inputs import Inputs
 from paralbench.upstreams.s3prl_family.quantiser import codewords
 from paralbench.upstreams.s3prl_family.valid_norm import ValidNorm
-from paralbench.upstreams.s3prl_family.wav2vec_settings import LISTS, read_settings, rendered
+from paralbench.upstreams.s3prl_family.wav2vec_settings import LISTS, read_settings
 
 _NORM = 2  # in a block of the extractor: convolution, dropout, norm, activation
 _AGGREGATOR_NORM = 3  # in one of the aggregator, where padding comes first

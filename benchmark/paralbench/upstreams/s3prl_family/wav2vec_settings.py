@@ -1,15 +1,14 @@
 """The configuration of wav2vec and vq-wav2vec checkpoints, as plain data.
 
-fairseq writes lists of convolutions as Python expressions, ``[(512, 10, 5)] + [(512, 4, 2)] * 3``,
-which fairseq and s3prl evaluate. Here they are parsed, and s3prl is given the parsed list.
+Lists of convolutions, which s3prl evaluates, are parsed and written out again for it.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from paralbench.errors import WeightsError
+from paralbench.upstreams.convolution_lists import convolutions, rendered
 from paralbench.upstreams.s3prl_family.checkpoint import typed
 
 # What fairseq's ``base_wav2vec_architecture`` sets where the arguments of a checkpoint say nothing:
@@ -43,13 +42,6 @@ CHOICES = {
 }
 LISTS = ("conv_feature_layers", "conv_aggregator_layers")
 
-_TRIPLE = r"\(\s*\d+\s*,\s*\d+\s*,\s*\d+\s*\)"
-_NUMBER = re.compile(r"\d+")
-_TERM = re.compile(rf"\s*\[\s*({_TRIPLE}(?:\s*,\s*{_TRIPLE})*)\s*,?\s*\]\s*(?:\*\s*(\d+)\s*)?")
-_MOST_LAYERS, _LARGEST = 64, 1 << 14
-
-Convolutions = list[list[int]]
-
 
 def read_settings(given: Mapping[str, Any], where: Path) -> dict[str, Any]:
     """The settings of a checkpoint that features and size depend on, with fairseq's defaults.
@@ -70,31 +62,5 @@ def read_settings(given: Mapping[str, Any], where: Path) -> dict[str, Any]:
                 f"{where}: {name} is {settings[name]!r}. Supported: {', '.join(allowed)}."
             )
     for name in LISTS:
-        settings[name] = convolutions(settings[name], where)
+        settings[name] = convolutions(settings[name], f"{where}: {name}")
     return settings
-
-
-def convolutions(text: str, where: Path) -> Convolutions:
-    """The convolutions ``[dim, kernel, stride]`` that an expression of fairseq's lists.
-
-    Raises:
-        WeightsError: it is no sum of such lists, or of implausible sizes.
-    """
-    layers: Convolutions = []
-    for term in text.split("+"):
-        match = _TERM.fullmatch(term)
-        times = min(int(match[2] or 1), _MOST_LAYERS + 1) if match else 0
-        triples = re.findall(_TRIPLE, term) if match else []
-        layers += times * [[int(number) for number in _NUMBER.findall(one)] for one in triples]
-        plausible = all(0 < number <= _LARGEST for layer in layers for number in layer)
-        if match is None or not plausible or len(layers) > _MOST_LAYERS:
-            raise WeightsError(
-                f"{where}: {text[:80]!r} is no list of convolutions such as "
-                "'[(512, 10, 5)] + [(512, 4, 2)] * 3'."
-            )
-    return layers
-
-
-def rendered(layers: Any) -> str:
-    """Convolutions as fairseq writes them."""
-    return str([tuple(layer) if isinstance(layer, list) else layer for layer in layers])

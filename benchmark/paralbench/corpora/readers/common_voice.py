@@ -5,6 +5,7 @@ Releases differ: before 7 the accent is a word (``accent``: us), later a name or
 the tables are not in a folder of the language. Only what the volunteer tells is known.
 """
 
+import os
 import re
 from itertools import islice
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 
 from paralbench.cards.corpus import CorpusCard
 from paralbench.corpora.manifest import Exclusion, Manifest
-from paralbench.corpora.readers.files import require, without_suffix
+from paralbench.corpora.readers.files import require
 from paralbench.corpora.readers.listing import manifest_of_table
 from paralbench.corpora.readers.noted import read_noted
 from paralbench.corpora.readers.options import no_options
@@ -122,9 +123,10 @@ def _table(card: CorpusCard, folder: Path, root: Path, part: str) -> pd.DataFram
 
 def _clips(paths: list[str], folder: str) -> tuple[list[str], list[str]]:
     """Utterances and paths; the first releases name clips without their suffix."""
-    names = [without_suffix(path) for path in paths]
-    pairs = zip(names, paths, strict=True)
-    return names, [folder + (f"{path}.mp3" if name == path else path) for name, path in pairs]
+    parts = [os.path.splitext(path) for path in paths]
+    return [name for name, _ in parts], [
+        f"{folder}{name}{suffix or '.mp3'}" for name, suffix in parts
+    ]
 
 
 def _rest(card: CorpusCard, folder: Path, root: Path, known: set[str]) -> list[Exclusion]:
@@ -139,7 +141,7 @@ def _rest(card: CorpusCard, folder: Path, root: Path, known: set[str]) -> list[E
         given = read_table(
             card.id, file, ("path",), separator="\t", quotes=False, encodings=_ENCODING
         )
-        for clip in given["path"].map(without_suffix).tolist():
+        for clip in _clips(given["path"].tolist(), "")[0]:
             if clip not in seen:
                 seen.add(clip)
                 found.append(Exclusion(f"{place}{_CLIPS}/{clip}", "not-in-parts", file.name))

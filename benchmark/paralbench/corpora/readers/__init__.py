@@ -33,6 +33,7 @@ _HERE = "paralbench.corpora.readers"
 
 _BUILTIN = {
     "accentdb": f"{_HERE}.accentdb:read",
+    "agevoxceleb": f"{_HERE}.agevoxceleb:read",
     "asterisk-prompts": f"{_HERE}.asterisk_prompts:read",
     "baved": f"{_HERE}.baved:read",
     "british-dialects": f"{_HERE}.british_dialects:read",
@@ -59,6 +60,7 @@ _BUILTIN = {
     "sep-28k": f"{_HERE}.sep_28k:read",
     "timit": f"{_HERE}.timit:read",
     "urdu": f"{_HERE}.urdu:read",
+    "voxceleb1": f"{_HERE}.voxceleb1:read",
 }
 
 READERS: Registry[Read] = Registry("corpus reader", "paralbench.readers", _BUILTIN)

@@ -76,6 +76,23 @@ class Encoder(Protocol):
         ...
 
 
+def samples_of(lengths: "torch.Tensor", least: int, name: str) -> list[int]:
+    """The valid samples of a batch's waveforms.
+
+    Args:
+        lengths: as :meth:`Encoder.forward` is given them.
+        least: the encoder's ``min_samples``.
+        name: of the family, for the message.
+
+    Raises:
+        ValueError: a waveform is shorter than that.
+    """
+    samples = [int(length) for length in lengths.tolist()]
+    if min(samples) < least:
+        raise ValueError(f"{min(samples)} samples: {name} needs at least {least}")
+    return samples
+
+
 def fixed_precision_of(encoder: Encoder) -> str | None:
     """The precision that an encoder computes in whatever it is asked for, if there is one."""
     return getattr(encoder, "fixed_precision", None)

@@ -24,7 +24,7 @@ import numpy as np
 from paralbench.cards import UpstreamCard
 from paralbench.errors import MissingExtraError, WeightsError
 from paralbench.upstreams import checkpoints
-from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
+from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
 from paralbench.upstreams.fingerprint import files_sha256
 from paralbench.upstreams.options import folder_of, read_options
 from paralbench.upstreams.pickled import plain, read_pickled
@@ -76,9 +76,7 @@ class BeatsEncoder:
         """
         import torch
 
-        valid = [int(length) for length in lengths.tolist()]
-        if min(valid) < self.min_samples:
-            raise ValueError(f"{min(valid)} samples: {NAME} needs at least {self.min_samples}")
+        valid = samples_of(lengths, self.min_samples, NAME)
         with torch.inference_mode():
             layers = self.network(waveforms.float(), valid)
         frames = [self.network.steps(length) for length in valid]

@@ -21,7 +21,7 @@ import numpy as np
 from paralbench.cards import UpstreamCard
 from paralbench.errors import WeightsError
 from paralbench.upstreams import checkpoints
-from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
+from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
 from paralbench.upstreams.fingerprint import files_sha256
 from paralbench.upstreams.options import folder_of, read_options
 
@@ -50,13 +50,13 @@ class MoonshineEncoder:
     def __init__(self, model: Any, rotations: Any, *, window: float, weights_key: str):
         from torch import nn
 
-        from paralbench.upstreams.padding import ValidFrames, ValidGroupNorm
+        from paralbench.upstreams.padding import ValidFrames, ValidNorm
 
         convolutions = (model.conv1, model.conv2, model.conv3)
         self.frames = ValidFrames(
             [one.kernel_size[0] for one in convolutions], [one.stride[0] for one in convolutions]
         )
-        model.groupnorm = ValidGroupNorm(model.groupnorm, self.frames, 0)
+        model.groupnorm = ValidNorm(model.groupnorm, self.frames, 0)
         model.rotary_emb = nn.Identity()  # not cast with the weights: positions need float32
         self.model, self.rotations = model, rotations
         self.weights_key = weights_key
@@ -78,11 +78,9 @@ class MoonshineEncoder:
         import torch
         from torch.nn import functional
 
-        samples = lengths.tolist()
-        if min(samples) < self.min_samples:
-            raise ValueError(
-                f"{min(samples)} samples: {NAME} needs at least {self.min_samples} for a frame."
-            )
+        from paralbench.upstreams.padding import attention_mask
+
+        samples = samples_of(lengths, self.min_samples, NAME)
         model = self.model
         with torch.inference_mode():
             frames = self.frames.set(samples, waveforms.device)
@@ -92,23 +90,14 @@ class MoonshineEncoder:
             states = states.transpose(1, 2)
             positions = torch.arange(states.shape[1], device=states.device)[None]
             rotations = self.rotations(states, position_ids=positions)
-            mask = self._mask(states.dtype)
+            valid = self.frames.mask
+            mask = None if valid is None else attention_mask(valid, states.dtype)
             layers = [states]
             for layer in model.layers:
                 states = layer(states, attention_mask=mask, position_embeddings=rotations)
                 layers.append(states)
             layers[-1] = model.layer_norm(states)
         return HiddenStates(layers, frames)
-
-    def _mask(self, dtype: "torch.dtype") -> "torch.Tensor | None":
-        """What is added to attention scores, ``(batch, 1, 1, frames)``; None: nothing is padded."""
-        import torch
-
-        valid = self.frames.mask
-        if valid is None:
-            return None
-        mask = torch.zeros(valid.shape, dtype=dtype, device=valid.device)
-        return mask.masked_fill(~valid, torch.finfo(dtype).min)[:, None, None]
 
     def to(self, device: "torch.device", dtype: "torch.dtype") -> Self:
         """Move to a device and a precision, in place; rotations stay in float32."""

@@ -1,7 +1,7 @@
-"""Cures that make transformers' speech encoders exact under padding.
+"""Cures that make speech encoders exact under padding.
 
-Passing the attention mask is not enough; :mod:`paralbench.upstreams.wav2vec2_padding` lists what
-still looks at padding in which architecture.
+Passing an attention mask is not enough; for transformers' models,
+:mod:`paralbench.upstreams.wav2vec2_padding` lists what still looks at padding in which.
 
 The modules here replace or precede the ones at fault and read the lengths of the batch that is
 being encoded from a shared :class:`ValidFrames`. Without padding they do nothing.
@@ -56,8 +56,7 @@ class ValidFrames:
         last = torch.tensor(self._after[-1], dtype=torch.int64, device=device)
         self._mask = None
         if min(self._after[-1]) < max(self._after[-1]):
-            frames = torch.arange(max(self._after[-1]), device=device)
-            self._mask = frames < last[:, None]
+            self._mask = valid_mask(last, max(self._after[-1]))
         return last
 
     def after(self, convolution: int) -> list[int]:
@@ -70,37 +69,66 @@ class ValidFrames:
         return self._mask
 
 
-class ValidGroupNorm(nn.Module):
-    """GroupNorm whose statistics are taken over the valid frames only.
+class ValidNorm(nn.Module):
+    """A norm over time whose statistics leave padded frames out; these become zero.
+
+    Zero, because some models have a norm behind each of twenty convolutions: what is never
+    normalised could grow beyond all bounds.
 
     Args:
-        norm: the module it stands in for.
+        norm: the module it stands in for, such as a GroupNorm.
         frames: the lengths of the current batch.
         convolution: the index of the convolution before it.
     """
 
-    def __init__(self, norm: nn.GroupNorm, frames: ValidFrames, convolution: int):
+    def __init__(self, norm: nn.Module, frames: ValidFrames, convolution: int):
         super().__init__()
         self.norm, self.frames, self.convolution = norm, frames, convolution
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Normalise ``(batch, channels, frames)``; padded frames are left as they are."""
+        """Normalise ``(batch, channels, frames)``."""
         valid = self.frames.after(self.convolution)
         if min(valid) == x.shape[-1]:
             return self.norm(x)
         # Utterance by utterance, so that an utterance goes through the same kernel as alone, and
-        # in place, because this is the largest activation of the whole model.
+        # in place, because this may be the largest activation of the whole model.
         for row, frames in zip(x, valid, strict=True):
             row[:, :frames] = self.norm(row[None, :, :frames])[0]
+            row[:, frames:] = 0
         return x
+
+
+def valid_mask(lengths: torch.Tensor, longest: int) -> torch.Tensor:
+    """True on the valid frames of each utterance, ``(batch, longest)``."""
+    return torch.arange(longest, device=lengths.device) < lengths[:, None]
+
+
+def attention_mask(valid: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """What is added to attention's scores so that nothing attends to padding.
+
+    Args:
+        valid: True on valid frames ``(batch, frames)``.
+        dtype: of the scores.
+
+    Returns:
+        ``(batch, 1, 1, frames)``.
+    """
+    mask = torch.zeros(valid.shape, dtype=dtype, device=valid.device)
+    return mask.masked_fill(~valid, torch.finfo(dtype).min)[:, None, None]
+
+
+def without_padding(x: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
+    """``(batch, channels, frames)`` with zeros in padded frames, whatever they held.
+
+    Replaced, not multiplied by zero: in half precision they may hold an infinity.
+    """
+    return x if valid is None else x.masked_fill(~valid[:, None], 0)
 
 
 def zero_padding_before(convolution: nn.Module, frames: ValidFrames) -> None:
     """Let a convolution over ``(batch, channels, frames)`` see zeros in padded frames."""
 
     def before(_module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        if frames.mask is None:
-            return inputs
-        return (inputs[0] * frames.mask[:, None].to(inputs[0].dtype), *inputs[1:])
+        return (without_padding(inputs[0], frames.mask), *inputs[1:])
 
     convolution.register_forward_pre_hook(before)

@@ -24,7 +24,7 @@ import numpy as np
 from paralbench.cards import UpstreamCard
 from paralbench.errors import WeightsError
 from paralbench.upstreams import checkpoints
-from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
+from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
 from paralbench.upstreams.fingerprint import files_sha256
 from paralbench.upstreams.options import check_options, check_variant, folder_of
 
@@ -90,15 +90,14 @@ class Wav2Vec2BertEncoder:
         """
         import torch
 
-        valid = [int(length) for length in lengths.tolist()]
-        if min(valid) < self.min_samples:
-            raise ValueError(f"{min(valid)} samples: {NAME} needs at least {self.min_samples}")
+        from paralbench.upstreams.padding import valid_mask
+
+        valid = samples_of(lengths, self.min_samples, NAME)
         with torch.inference_mode():
             features, frames = self.log_mel(waveforms, valid)
             mask = None
             if int(frames.min()) < features.shape[1]:
-                positions = torch.arange(features.shape[1], device=frames.device)
-                mask = (positions < frames[:, None]).long()
+                mask = valid_mask(frames, features.shape[1]).long()
             output = self.model(
                 features.to(self.model.dtype),
                 attention_mask=mask,

@@ -28,7 +28,7 @@ import numpy as np
 from paralbench.cards import UpstreamCard
 from paralbench.errors import WeightsError
 from paralbench.upstreams import checkpoints
-from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
+from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
 from paralbench.upstreams.fingerprint import files_sha256
 from paralbench.upstreams.options import check_options, check_variant, folder_of
 
@@ -142,9 +142,9 @@ class Wav2Vec2LikeEncoder:
         """
         import torch
 
-        valid = [int(length) for length in lengths.tolist()]
-        if min(valid) < self.min_samples:
-            raise ValueError(f"{min(valid)} samples: {NAME} needs at least {self.min_samples}")
+        from paralbench.upstreams.padding import valid_mask
+
+        valid = samples_of(lengths, self.min_samples, NAME)
         longest = max(valid)
         with torch.inference_mode(), warnings.catch_warnings():
             # WavLM adds a float position bias to the boolean mask, as its authors meant it to.
@@ -153,9 +153,7 @@ class Wav2Vec2LikeEncoder:
             batch = waveforms[:, :longest].to(self.model.dtype)
             mask = None
             if min(valid) < longest:
-                samples = torch.arange(longest, device=batch.device)
-                ends = torch.tensor(valid, device=batch.device)
-                mask = (samples < ends[:, None]).long()
+                mask = valid_mask(torch.tensor(valid, device=batch.device), longest).long()
             output = self.model(
                 batch,
                 attention_mask=mask,

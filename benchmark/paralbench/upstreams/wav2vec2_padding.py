@@ -20,7 +20,12 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from paralbench.upstreams.padding import ValidFrames, ValidGroupNorm, zero_padding_before
+from paralbench.upstreams.padding import (
+    ValidFrames,
+    ValidNorm,
+    attention_mask,
+    zero_padding_before,
+)
 
 SQUEEZED = ("sew", "sew-d")  # pool over time before the transformer
 
@@ -41,7 +46,7 @@ def make_exact(model: Any, frames: ValidFrames) -> None:
     squeezed = model.config.model_type in SQUEEZED
     for index, layer in enumerate(model.feature_extractor.conv_layers):
         if isinstance(norm := getattr(layer, "layer_norm", None), nn.GroupNorm):
-            layer.layer_norm = ValidGroupNorm(norm, frames, index)
+            layer.layer_norm = ValidNorm(norm, frames, index)
     for module in list(model.encoder.pos_conv_embed.modules()):
         if isinstance(module, nn.Conv1d):
             if parametrize.is_parametrized(module, "weight"):
@@ -92,11 +97,9 @@ def _mask_keys(layer: nn.Module, frames: ValidFrames) -> None:
         if frames.mask is None:
             return inputs, named
         states = inputs[0]
-        lowest = torch.finfo(states.dtype).min
-        added = torch.zeros(frames.mask.shape, dtype=states.dtype, device=states.device)
-        added = added.masked_fill(~frames.mask, lowest)[:, None, None]
+        mask = attention_mask(frames.mask, states.dtype)
         # Every query has its row: that form is taken by all of transformers' attentions.
-        return inputs, named | {"attention_mask": added.expand(-1, 1, states.shape[1], -1)}
+        return inputs, named | {"attention_mask": mask.expand(-1, 1, states.shape[1], -1)}
 
     layer.register_forward_pre_hook(before, with_kwargs=True)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
+from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
 from paralbench.upstreams.whisper_mel import FFT, FRAME, HOP, LogMel
 
 if TYPE_CHECKING:
@@ -61,20 +61,23 @@ class UnpaddedWhisperEncoder:
         import torch
         from torch.nn import functional
 
-        samples = lengths.tolist()
-        if min(samples) < FFT:
-            raise ValueError(f"{min(samples)} samples: unpadded Whisper needs at least {FFT}.")
+        from paralbench.upstreams.padding import attention_mask, valid_mask, without_padding
+
+        samples = samples_of(lengths, self.min_samples, "unpadded Whisper")
         mels = lengths.to(waveforms.device, torch.int64) // HOP
         frames = (mels + 1) // 2
         model = self.model
         with torch.inference_mode():
             mel = self._mel(waveforms, samples).to(model.dtype)
+            shortest = min(samples) // HOP
             convolved = functional.gelu(model.conv1(mel))
-            if min(samples) // HOP < mel.shape[-1]:
-                convolved = convolved * _valid(mels)[:, None]
+            if shortest < mel.shape[-1]:
+                convolved = without_padding(convolved, valid_mask(mels, mel.shape[-1]))
             convolved = functional.gelu(model.conv2(convolved)).transpose(1, 2)
             states = convolved + model.embed_positions.weight[: convolved.shape[1]]
-            mask = _attention_mask(frames, states.dtype)
+            mask = None
+            if (shortest + 1) // 2 < states.shape[1]:
+                mask = attention_mask(valid_mask(frames, states.shape[1]), states.dtype)
             layers = [states]
             for layer in model.layers:
                 states = layer(states, mask)
@@ -99,21 +102,3 @@ class UnpaddedWhisperEncoder:
         self.model.to(device=device, dtype=dtype)
         self.log_mel.to(device)
         return self
-
-
-def _valid(lengths: "torch.Tensor") -> "torch.Tensor":
-    """True on the valid positions of each row, ``(batch, longest)``."""
-    import torch
-
-    return torch.arange(int(lengths.max()), device=lengths.device) < lengths[:, None]
-
-
-def _attention_mask(frames: "torch.Tensor", dtype: "torch.dtype") -> "torch.Tensor | None":
-    """What is added to attention scores, ``(batch, 1, 1, frames)``; None: nothing is padded."""
-    import torch
-
-    valid = _valid(frames)
-    if bool(valid.all()):
-        return None
-    mask = torch.zeros(valid.shape, dtype=dtype, device=frames.device)
-    return mask.masked_fill(~valid, torch.finfo(dtype).min)[:, None, None]

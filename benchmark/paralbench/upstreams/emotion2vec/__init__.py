@@ -19,7 +19,7 @@ import numpy as np
 
 from paralbench.cards import UpstreamCard
 from paralbench.upstreams import checkpoints
-from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
+from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
 from paralbench.upstreams.emotion2vec import checkpoint
 from paralbench.upstreams.emotion2vec.settings import Settings
 from paralbench.upstreams.fingerprint import files_sha256
@@ -77,9 +77,7 @@ class Emotion2vecEncoder:
         """
         import torch
 
-        valid = [int(length) for length in lengths.tolist()]
-        if min(valid) < self.min_samples:
-            raise ValueError(f"{min(valid)} samples: {NAME} needs at least {self.min_samples}")
+        valid = samples_of(lengths, self.min_samples, NAME)
         with torch.inference_mode():
             frames = self._frames.set(valid, waveforms.device)
             batch = waveforms[:, : max(valid)].to(self.network.projection.weight.dtype)

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from paralbench.upstreams.emotion2vec.settings import Settings
-from paralbench.upstreams.padding import ValidFrames
+from paralbench.upstreams.padding import ValidFrames, without_padding
 
 
 class Block(nn.Module):
@@ -93,11 +93,10 @@ class Network(nn.Module):
 
     def _position(self, x: torch.Tensor, valid: torch.Tensor | None) -> torch.Tensor:
         """The positional convolutions; none of them sees what another wrote into padding."""
-        mask = None if valid is None else valid[:, None].to(x.dtype)
         x = x.transpose(1, 2)
         frames = x.shape[-1]
         for convolution in self.positions:
-            x = convolution(x if mask is None else x * mask)[..., :frames].transpose(1, 2)
+            x = convolution(without_padding(x, valid))[..., :frames].transpose(1, 2)
             x = functional.gelu(functional.layer_norm(x, x.shape[-1:])).transpose(1, 2)
         return x.transpose(1, 2)
 

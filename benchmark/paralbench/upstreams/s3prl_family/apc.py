@@ -16,7 +16,7 @@ from s3prl.upstream.apc.apc import APC
 from paralbench.cards import UpstreamCard
 from paralbench.errors import WeightsError
 from paralbench.upstreams import checkpoints
-from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
+from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
 from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint, check, typed
 from paralbench.upstreams.s3prl_family.filterbank import FilterBank, read_audio
 
@@ -87,9 +87,7 @@ class ApcEncoder:
         Raises:
             ValueError: a waveform is shorter than ``min_samples``.
         """
-        valid = [int(length) for length in lengths.tolist()]
-        if min(valid) < self.min_samples:
-            raise ValueError(f"{min(valid)} samples: APC needs at least {self.min_samples}")
+        valid = samples_of(lengths, self.min_samples, "APC")
         with torch.inference_mode():
             frames = [self.frames(one[:n]) for one, n in zip(waveforms, valid, strict=True)]
             states = torch.nn.utils.rnn.pad_sequence(frames, batch_first=True)

@@ -23,8 +23,9 @@ from torch import nn
 
 from paralbench.cards import UpstreamCard
 from paralbench.upstreams import checkpoints
-from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
+from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
 from paralbench.upstreams.functionals import key_of
+from paralbench.upstreams.padding import valid_mask
 from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint, check, typed
 from paralbench.upstreams.s3prl_family.filterbank import AUDIO, FilterBank
 from paralbench.upstreams.s3prl_family.inputs import Inputs
@@ -119,16 +120,14 @@ class Decoar2Encoder:
         Raises:
             ValueError: a waveform is shorter than ``min_samples``.
         """
-        valid = [int(length) for length in lengths.tolist()]
-        if min(valid) < self.min_samples:
-            raise ValueError(f"{min(valid)} samples: DeCoAR 2 needs at least {self.min_samples}")
+        valid = samples_of(lengths, self.min_samples, "DeCoAR 2")
         with torch.inference_mode():
             frames = [
                 self.frames(one[:n])[::EVERY] for one, n in zip(waveforms, valid, strict=True)
             ]
             counts = torch.tensor([len(one) for one in frames], device=waveforms.device)
             batch = nn.utils.rnn.pad_sequence(frames, batch_first=True)
-            padding = torch.arange(batch.shape[1], device=batch.device) >= counts[:, None]
+            padding = ~valid_mask(counts, batch.shape[1])
             project = self.network.post_extract_proj
             with self._inputs.kept() as inputs:
                 last, _ = self.network.encoder(project(batch.to(project.weight.dtype)), padding)

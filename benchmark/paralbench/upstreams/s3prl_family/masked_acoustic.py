@@ -18,6 +18,7 @@ not have.
 import copy
 import math
 import warnings
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +29,8 @@ from s3prl.upstream.mockingjay.model import TransformerConfig, TransformerModel
 from paralbench.cards import UpstreamCard
 from paralbench.errors import WeightsError
 from paralbench.upstreams import checkpoints
-from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
+from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
+from paralbench.upstreams.padding import valid_mask
 from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint, check, typed
 
 TRANSFORMER: dict[str, Any] = {
@@ -132,9 +134,7 @@ class MaskedAcousticEncoder:
         Raises:
             ValueError: a waveform is shorter than ``min_samples``.
         """
-        valid = [int(length) for length in lengths.tolist()]
-        if min(valid) < self.min_samples:
-            raise ValueError(f"{min(valid)} samples: TERA needs at least {self.min_samples}")
+        valid = samples_of(lengths, self.min_samples, "TERA")
         pad = torch.nn.utils.rnn.pad_sequence
         with torch.inference_mode():
             utterances = [
@@ -159,8 +159,9 @@ class MaskedAcousticEncoder:
     def _encode(self, frames: torch.Tensor, sizes: torch.Tensor) -> list[torch.Tensor]:
         """Each layer's states of padded stretches ``(stretches, frames, dim)``."""
         dtype = next(self.model.parameters()).dtype
-        mask = torch.arange(frames.shape[1], device=frames.device) < sizes[:, None]
-        positions = sinusoids(frames.shape[1], self.dim).to(frames.device, dtype)
+        mask = valid_mask(sizes, frames.shape[1])
+        positions = sinusoids(self.most_frames or frames.shape[1], self.dim)[: frames.shape[1]]
+        positions = positions.to(frames.device, dtype)
         return self.model(
             frames.to(dtype),
             positions.expand(len(frames), -1, -1),
@@ -175,6 +176,7 @@ class MaskedAcousticEncoder:
         return self
 
 
+@lru_cache(maxsize=2)
 def sinusoids(frames: int, dim: int) -> torch.Tensor:
     """Positions ``(frames, dim)``: sines in even places, cosines of the same angle in odd ones.
 

@@ -19,13 +19,12 @@ from s3prl.upstream.wav2vec.wav2vec_model import Wav2VecConfig, Wav2VecModel
 
 from paralbench.cards import UpstreamCard
 from paralbench.upstreams import checkpoints
-from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
+from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
 from paralbench.upstreams.convolution_lists import rendered
-from paralbench.upstreams.padding import ValidFrames
+from paralbench.upstreams.padding import ValidFrames, ValidNorm
 from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint, check
 from paralbench.upstreams.s3prl_family.inputs import Inputs
 from paralbench.upstreams.s3prl_family.quantiser import codewords
-from paralbench.upstreams.s3prl_family.valid_norm import ValidNorm
 from paralbench.upstreams.s3prl_family.wav2vec_settings import LISTS, read_settings
 
 _NORM = 2  # in a block of the extractor: convolution, dropout, norm, activation
@@ -72,9 +71,7 @@ class Wav2vecEncoder:
         Raises:
             ValueError: a waveform is shorter than ``min_samples``.
         """
-        valid = [int(length) for length in lengths.tolist()]
-        if min(valid) < self.min_samples:
-            raise ValueError(f"{min(valid)} samples: wav2vec needs at least {self.min_samples}")
+        valid = samples_of(lengths, self.min_samples, "wav2vec")
         with torch.inference_mode():
             frames = self._frames.set(valid, waveforms.device)
             dtype = self.model.feature_aggregator.conv_layers[0][1].weight.dtype

@@ -149,3 +149,14 @@ def test_which_release_it_is(make_card: Card, wav: Wav, tmp_path: Path, cache: A
         "test, emotion 'neutral': 1 here, 0 in the card",
     ]
     assert "no release is as the card says; 1.1 is the nearest" in str(report)
+
+
+def test_without_decoding(make_card: Card, root: Path):
+    expected = {"utterances": 8, "hours": 0.5}
+    report = verify(card(make_card, expected=expected), root, None)
+    assert (report.utterances, report.speakers, report.hours) == (6, 4, None)
+    assert report.classes == {"emotion": {"anger": 4, "neutral": 2}}
+    assert (report.rates, report.seconds, report.flags, report.duplicates) == ({}, {}, {}, [])
+    assert set(report.excluded) == {"label-unknown", "extra", "known-bad"}
+    assert report.differences == ["utterances: 7 here, 8 in the card"]
+    assert "audio        not decoded" in str(report)

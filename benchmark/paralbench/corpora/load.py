@@ -42,6 +42,11 @@ def load_manifest(
     manifest = read_manifest(card, root, look=look)
     if not partial:
         _refuse_faults(card, manifest)
+    return without_known_bad(card, manifest)
+
+
+def without_known_bad(card: CorpusCard, manifest: Manifest) -> Manifest:
+    """The manifest without the utterances that the card names as bad."""
     reasons = {one.utterance: one.reason for one in card.known_bad}
     bad = [name for name in manifest.frame["utterance"].tolist() if name in reasons]
     if not bad:

@@ -12,7 +12,8 @@ import pandas as pd
 from paralbench.audio.duplicates import duplicate_groups
 from paralbench.audio.segments import segments_of
 from paralbench.cards.corpus import CorpusCard, Expected
-from paralbench.corpora.load import load_manifest, read_manifest
+from paralbench.corpora.load import read_manifest, without_known_bad
+from paralbench.corpora.manifest import Manifest
 
 if TYPE_CHECKING:
     from paralbench.audio.cache import AudioCache
@@ -28,7 +29,8 @@ class Report:
         corpus: the corpus id.
         root: its folder.
         utterances: those that can be used.
-        hours: their length.
+        hours: their length; None where no audio was decoded. Then there are no rates, seconds,
+            flags and duplicates either.
         speakers: how many speakers they have; None where speakers are unknown.
         classes: label -> class -> utterances, for class labels.
         numbers: label -> count, lowest, mean, highest, for number labels.
@@ -46,7 +48,7 @@ class Report:
     corpus: str
     root: str
     utterances: int
-    hours: float
+    hours: float | None
     speakers: int | None
     classes: dict[str, dict[str, int]]
     numbers: dict[str, dict[str, float]]
@@ -73,7 +75,8 @@ class Report:
         """The report as lines for a terminal."""
         lines = [
             f"{self.corpus}: {self.root}",
-            f"utterances   {self.utterances}, {self.hours:.2f} h"
+            f"utterances   {self.utterances}"
+            + ("" if self.hours is None else f", {self.hours:.2f} h")
             + ("" if self.speakers is None else f", {self.speakers} speakers"),
         ]
         lines += [f"{name:<12} {_counts(counts)}" for name, counts in self.classes.items()]
@@ -84,7 +87,10 @@ class Report:
         for name, counts in (("split", self.splits), ("language", self.languages)):
             if counts and name not in self.classes:
                 lines.append(f"{name:<12} {_counts(counts)}")
-        lines.append(f"rate in Hz   {_counts(self.rates)}")
+        if self.hours is None:
+            lines.append("audio        not decoded")
+        else:
+            lines.append(f"rate in Hz   {_counts(self.rates)}")
         if self.seconds:
             lines.append(
                 "seconds      {shortest:.2f} to {longest:.2f}, median {median:.2f}".format(
@@ -111,40 +117,70 @@ class Report:
         return "\n".join(lines)
 
 
-def verify(card: CorpusCard, root: Path, cache: "AudioCache") -> Report:
+def verify(card: CorpusCard, root: Path, cache: "AudioCache | None") -> Report:
     """Read a corpus's labels, decode its audio and compare both with the card.
 
     Counts are compared with what the reader finds, known-bad utterances included, since the card
     states what the owners distribute; everything else is about what can be used.
 
+    Args:
+        card: the corpus card.
+        root: the corpus's folder.
+        cache: where audio is decoded to; None: nothing is decoded, the labels and the names of the
+            files are looked at alone.
+
     Raises:
         UnknownNameError, CardError, CorpusError: see
             :func:`paralbench.corpora.load.load_manifest`.
     """
-    whole, manifest = read_manifest(card, root), load_manifest(card, root, partial=True)
+    whole = read_manifest(card, root)
+    manifest = without_known_bad(card, whole)
+    excluded: dict[str, list[list[str]]] = {}
+    for one in manifest.excluded:
+        excluded.setdefault(one.reason, []).append([one.utterance, one.detail])
+    if cache is None:
+        rows = manifest.frame.to_dict("list")
+        return _report(card, whole, rows, excluded, None, {})
     audio = cache.prepare(whole.root, segments_of(whole.frame))
     decoded = audio["reason"].isna()
     usable = decoded & audio["utterance"].isin(manifest.frame["utterance"].tolist())
     good = audio.loc[usable]
-    rows = whole.frame.loc[usable.to_numpy()].to_dict("list")
-    excluded: dict[str, list[list[str]]] = {}
-    for one in manifest.excluded:
-        excluded.setdefault(one.reason, []).append([one.utterance, one.detail])
     listed = {one.utterance for one in manifest.excluded}
     for one in audio.loc[~decoded].to_dict("records"):
         if one["utterance"] in listed:  # known to be bad, and it is
             continue
         excluded.setdefault(one["reason"], []).append([one["utterance"], _text(one["detail"])])
     seconds = sorted(good["seconds"].tolist())
+    heard: dict[str, Any] = {
+        "hours": sum(seconds) / 3600,
+        "rates": dict(sorted(Counter(map(int, good["original_rate"].tolist())).items())),
+        "seconds": dict(zip(("shortest", "median", "longest"), _three(seconds), strict=True))
+        if seconds
+        else {},
+        "flags": _count(_flags(good["flags"].tolist())),
+        "duplicates": duplicate_groups(good),
+    }
+    rows = whole.frame.loc[usable.to_numpy()].to_dict("list")
+    hours = sum(audio.loc[decoded, "seconds"].tolist()) / 3600
+    return _report(card, whole, rows, excluded, hours, heard)
+
+
+def _report(
+    card: CorpusCard,
+    whole: Manifest,
+    rows: dict[Any, list[Any]],
+    excluded: dict[str, list[list[str]]],
+    hours: float | None,
+    heard: dict[str, Any],
+) -> Report:
+    """What the usable rows say, and how the whole differs from the card."""
     kinds = {name: label.kind for name, label in card.labels.items()}
-    release, differences = _nearest(
-        card, whole.frame.to_dict("list"), sum(audio.loc[decoded, "seconds"].tolist()) / 3600
-    )
+    release, differences = _nearest(card, whole.frame.to_dict("list"), hours)
+    nothing = {"hours": None, "rates": {}, "seconds": {}, "flags": {}, "duplicates": []}
     return Report(
         corpus=card.id,
-        root=str(manifest.root),
-        utterances=len(good),
-        hours=sum(seconds) / 3600,
+        root=str(whole.root),
+        utterances=len(rows["utterance"]),
         speakers=_distinct(rows["speaker"]),
         classes={name: _count(rows[name]) for name, kind in kinds.items() if kind == "class"},
         numbers={
@@ -154,20 +190,15 @@ def verify(card: CorpusCard, root: Path, cache: "AudioCache") -> Report:
         },
         splits=_count(rows["split"]),
         languages=_count(rows["language"]),
-        rates=dict(sorted(Counter(map(int, good["original_rate"].tolist())).items())),
-        seconds=dict(zip(("shortest", "median", "longest"), _three(seconds), strict=True))
-        if seconds
-        else {},
-        flags=_count(_flags(good["flags"].tolist())),
         excluded=excluded,
-        duplicates=duplicate_groups(good),
         release=release,
         differences=differences,
+        **(nothing | heard),
     )
 
 
 def _nearest(
-    card: CorpusCard, found: dict[Any, list[Any]], hours: float
+    card: CorpusCard, found: dict[Any, list[Any]], hours: float | None
 ) -> tuple[str | None, list[str]]:
     """The release with the fewest differences, of several the first, and these differences."""
     if not card.releases:
@@ -177,7 +208,7 @@ def _nearest(
     return name, each[name]
 
 
-def _differences(expected: Expected, found: dict[Any, list[Any]], hours: float) -> list[str]:
+def _differences(expected: Expected, found: dict[Any, list[Any]], hours: float | None) -> list[str]:
     pairs: list[tuple[str, int | None, int | None]] = [
         ("utterances", expected.utterances, len(found["utterance"])),
         ("speakers", expected.speakers, _distinct(found["speaker"])),
@@ -197,8 +228,10 @@ def _differences(expected: Expected, found: dict[Any, list[Any]], hours: float) 
         for what, stated, there in pairs
         if stated is not None and stated != there
     ]
-    if expected.hours is not None and abs(hours - expected.hours) > max(
-        _HOURS_TOLERANCE * expected.hours, 0.005
+    if (
+        hours is not None
+        and expected.hours is not None
+        and abs(hours - expected.hours) > max(_HOURS_TOLERANCE * expected.hours, 0.005)
     ):
         differences.append(f"hours: {hours:.2f} here, {expected.hours:.2f} in the card")
     return differences

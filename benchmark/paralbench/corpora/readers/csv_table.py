@@ -90,6 +90,7 @@ def _sources(card: CorpusCard, options: CsvOptions, file: Path, names: list[str]
         for name in allowed_columns(card)
         if name != "utterance" and name not in options.constants
     }
+    sources = {name: source for name, source in sources.items() if source}
     wanted = {*options.columns, *card.labels} - set(options.constants)
     needed = {sources[name]: name for name in sources if name in wanted}
     needed |= {name: "path" for name in columns_in(options.path)}

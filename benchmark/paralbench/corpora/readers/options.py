@@ -110,7 +110,8 @@ class CsvOptions(_Options):
             columns in braces such as ``wav/{id}.wav``. The suffix may differ on disk.
         utterance: the row's id, a column or a text like ``path``; the path without suffix, and the
             times where there are any, unless given.
-        columns: the manifest's column or label -> the table's column, where the names differ.
+        columns: the manifest's column or label -> the table's column, where the names differ; an
+            empty name where the table's column of that name is something else.
         quotes: whether ``"`` quotes a field, as spreadsheets write it.
         encoding: of the file.
     """

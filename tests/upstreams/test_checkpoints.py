@@ -244,7 +244,7 @@ def test_a_wrong_configuration_is_refused(changes, reason, hubert, output):
 
 def test_another_sampling_rate_is_refused(save_speech_model, output):
     _, folder = save_speech_model("hubert", preprocessor={"sampling_rate": 8000})
-    with pytest.raises(WeightsError, match="sampling_rate 8000; only 16000 Hz is supported"):
+    with pytest.raises(WeightsError, match="sampling_rate is 8000; only 16000 is supported"):
         output(folder)
 
 

@@ -199,7 +199,7 @@ def test_a_folder_that_is_no_emotion2vec_is_refused(weights, write, make_card):
     card = make_card("emotion2vec")
     folder = write(weights)
     torch.save([1], folder / "other.pt")
-    with pytest.raises(WeightsError, match=r"2 \.pt files; exactly one"):
+    with pytest.raises(WeightsError, match=r"2 \.pt files .*; exactly one"):
         load(card, folder)
     (folder / "emotion2vec_base.pt").unlink()
     with pytest.raises(WeightsError, match="holds a list"):

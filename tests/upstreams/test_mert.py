@@ -87,5 +87,5 @@ def test_another_rate_or_architecture_is_refused(save, make_card):
     with pytest.raises(CardError, match="variant: 'late' is not allowed"):
         load(make_card("mert", folder, variant="late"), folder)
     (folder / "preprocessor_config.json").write_text('{"sampling_rate": 16000}')
-    with pytest.raises(WeightsError, match="only 24000 Hz is supported"):
+    with pytest.raises(WeightsError, match="sampling_rate is 16000; only 24000 is supported"):
         load(make_card("mert", folder), folder)

@@ -23,11 +23,11 @@ import numpy as np
 
 from paralbench.cards import UpstreamCard
 from paralbench.errors import MissingExtraError, WeightsError
-from paralbench.upstreams import checkpoints
+from paralbench.upstreams import building, checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
 from paralbench.upstreams.fingerprint import files_sha256
 from paralbench.upstreams.options import folder_of, read_options
-from paralbench.upstreams.pickled import plain, read_pickled
+from paralbench.upstreams.pickled import only_file, plain, read_pickled
 
 if TYPE_CHECKING:
     import torch
@@ -103,10 +103,7 @@ def load(card: UpstreamCard, folder: Path | None = None) -> BeatsEncoder:
 
     from paralbench.upstreams.beats_network import BeatsNetwork
 
-    files = sorted(folder.glob("*.pt"))
-    if len(files) != 1:
-        raise WeightsError(f"{folder}: {len(files)} .pt files; exactly one is expected.")
-    file = files[0]
+    file = only_file(folder)
     content = read_pickled(file)
     if not all(isinstance(content.get(name), dict) for name in ("cfg", "model")):
         raise WeightsError(f"{file}: holds no cfg and model, so it is no checkpoint of BEATs.")
@@ -117,7 +114,7 @@ def load(card: UpstreamCard, folder: Path | None = None) -> BeatsEncoder:
         for name, tensor in content["model"].items()
         if not name.startswith(LEFT_OUT)
     }
-    network = checkpoints.build(BeatsNetwork, config, tensors, where=file)
+    network = building.build(BeatsNetwork, config, tensors, where=file)
     positions = network.encoder.get_submodule("pos_conv.0")
     parametrize.remove_parametrizations(positions, "weight")
     return BeatsEncoder(network, config, window=card.window, weights_key=files_sha256([file]))
@@ -141,13 +138,4 @@ def _check(card: UpstreamCard, config: dict[str, Any], file: Path) -> None:
     missing = [name for name in ("encoder_layers", "encoder_embed_dim") if name not in config]
     if missing:
         raise WeightsError(f"{file}: cfg says nothing of {', '.join(missing)}.")
-    differing = [
-        f"{name} is {config.get(name)!r}, the card says {value!r}"
-        for name, value in card.architecture.items()
-        if config.get(name) != value
-    ]
-    if differing:
-        raise WeightsError(
-            f"{file}: of another architecture than {card.file or card.id}: "
-            f"{'; '.join(differing[:8])}. Either the card or the weights are of another model."
-        )
+    building.check_architecture(card, config, file)

@@ -6,35 +6,31 @@ run: no ``auto_map``, no adapter, no pickle that holds more than tensors.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from paralbench.errors import WeightsError
-from paralbench.upstreams.pickled import read_pickled
+from paralbench.upstreams.fingerprint import files_sha256
+from paralbench.upstreams.pickled import damaged, read_pickled
 
 if TYPE_CHECKING:
     import torch
-
-    from paralbench.cards import UpstreamCard
 
 CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 INDICES = tuple(f"{name}.index.json" for name in WEIGHTS)
 
+# What checkpoints of speech recognisers hold beside the encoder.
+RECOGNISER_PARTS = ("decoder.", "model.decoder.", "proj_out.")
+
 _MOST_JSON_BYTES = 64 << 20
-_LEFT_OUT = re.compile(
-    "_.*|attn_implementation|auto_map|dtype|model_type|output_attentions|output_hidden_states"
-    "|quantization_config|return_dict|torch_dtype"
-).fullmatch
 _OLD_NAMES = {  # how weight normalisation was saved before torch's parametrisations
     ".weight_g": ".parametrizations.weight.original0",
     ".weight_v": ".parametrizations.weight.original1",
 }
 
-Model = TypeVar("Model", bound="torch.nn.Module")
 Rename = Callable[[str], str | None]
 
 
@@ -54,43 +50,6 @@ def read_config(folder: Path, models: Iterable[str], family: str) -> dict[str, A
     return config
 
 
-def build_config(kind: Callable[..., Any], config: Mapping[str, Any], where: Path) -> Any:
-    """A transformers configuration object from plain data.
-
-    Keys that choose code, precision or the form of the output are left out: an
-    ``attn_implementation``, for one, may name a hub's kernel that transformers would run.
-
-    Raises:
-        WeightsError: transformers refuses a value; the message names it.
-    """
-    from huggingface_hub.errors import StrictDataclassError
-
-    try:
-        return kind(**{key: config[key] for key in config if not _LEFT_OUT(key)})
-    except (StrictDataclassError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise WeightsError(f"{where}: not a valid {kind.__name__}: {reason}") from None
-
-
-def check_architecture(card: "UpstreamCard", config: Any, where: Path) -> None:
-    """Refuse weights whose configuration says otherwise than the card.
-
-    Raises:
-        WeightsError: the message lists what differs.
-    """
-    plain = json.loads(json.dumps(config.to_dict()))
-    differing = [
-        f"{name} is {plain.get(name)!r}, the card says {value!r}"
-        for name, value in card.architecture.items()
-        if plain.get(name) != value
-    ]
-    if differing:
-        raise WeightsError(
-            f"{where}: of another architecture than {card.file or card.id}: "
-            f"{'; '.join(differing[:8])}. Either the card or the weights are of another model."
-        )
-
-
 def read_json(file: Path) -> dict[str, Any]:
     """A JSON object.
 
@@ -108,6 +67,24 @@ def read_json(file: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise WeightsError(f"{file}: a JSON object is expected, not {type(data).__name__}.")
     return data
+
+
+def check_preprocessor(folder: Path, expected: Mapping[str, Any]) -> dict[str, Any]:
+    """What the folder's preprocessor says, where there is one.
+
+    Args:
+        folder: of a checkpoint.
+        expected: what the family computes; what the file does not state does not matter.
+
+    Raises:
+        WeightsError: it prepares waveforms otherwise; the message names what.
+    """
+    file = folder / PREPROCESSOR
+    given = read_json(file) if file.is_file() else {}
+    for name, value in expected.items():
+        if given.get(name, value) != value:
+            raise WeightsError(f"{file}: {name} is {given[name]!r}; only {value!r} is supported.")
+    return given
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -179,7 +156,7 @@ def _read_safetensors(file: Path, rename: Rename) -> "dict[str, torch.Tensor]":
             names = {name: rename(name) for name in opened.keys()}  # noqa: SIM118 (no mapping)
             return {new: opened.get_tensor(old) for old, new in names.items() if new is not None}
     except (SafetensorError, OSError, ValueError) as error:
-        raise _damaged(file, error) from None
+        raise damaged(file, error) from None
 
 
 def _read_pickled(file: Path, rename: Rename) -> "dict[str, torch.Tensor]":
@@ -190,16 +167,6 @@ def _read_pickled(file: Path, rename: Rename) -> "dict[str, torch.Tensor]":
         raise WeightsError(f"{file}: not a plain mapping from names to tensors.")
     names = {name: rename(name) for name in loaded}
     return {new: loaded[old] for old, new in names.items() if new is not None}
-
-
-def _damaged(file: Path, error: Exception) -> WeightsError:
-    return WeightsError(
-        f"{file}: truncated or damaged ({_short(error)}). Delete it and fetch it again."
-    )
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def base_name(name: str, prefix: str) -> str:
@@ -216,70 +183,21 @@ def base_name(name: str, prefix: str) -> str:
     return name
 
 
-def build(
-    kind: Callable[[Any], Model],
-    config: Any,
-    tensors: "Mapping[str, torch.Tensor]",
-    *,
-    where: Path,
-    optional: tuple[str, ...] = (),
-    stated_in: str = CONFIG,
-) -> Model:
-    """A model with exactly these tensors, in float32, on the CPU, for inference.
+def encoder_name(name: str) -> str | None:
+    """A tensor's name in the encoder of a speech recogniser; None for other parts' tensors.
 
     Args:
-        kind: the model's class or a function that makes it, called with ``config``.
-        config: its configuration object.
-        tensors: by the model's own names.
-        where: the folder, for messages.
-        optional: tensors that the model has but never reads at inference.
-        stated_in: the file of that folder which states the configuration, for messages.
+        name: as saved, such as ``model.encoder.layers.0.fc1.weight``.
+    """
+    if name.startswith(RECOGNISER_PARTS):
+        return None
+    return base_name(name.removeprefix("model."), "encoder")
+
+
+def weights_key(folder: Path) -> str:
+    """The sha256 over all that determines a checkpoint's features.
 
     Raises:
-        WeightsError: tensors are missing, unknown, or of another shape; the message lists them.
+        WeightsError: the folder holds no weights.
     """
-    import torch
-
-    try:
-        with torch.device("meta"):  # no memory and no time for weights that are replaced at once
-            model = kind(config)
-    except (AssertionError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise WeightsError(
-            f"{where / stated_in}: no {getattr(kind, '__name__', 'model')} can be built from it "
-            f"({_short(error)})."
-        ) from None
-    wanted = model.state_dict()
-    faults = [
-        _listed("missing", (name for name in wanted if name not in tensors), optional),
-        _listed("unknown", (name for name in tensors if name not in wanted), optional),
-        _listed(
-            "of another shape",
-            (
-                f"{name} {tuple(tensor.shape)} instead of {tuple(wanted[name].shape)}"
-                for name, tensor in tensors.items()
-                if name in wanted and tensor.shape != wanted[name].shape
-            ),
-        ),
-    ]
-    if any(faults):
-        raise WeightsError(
-            f"{where}: the weights do not fit {type(model).__name__} and its {stated_in}: "
-            + "; ".join(fault for fault in faults if fault)
-            + "."
-        )
-    state = dict(tensors) | {
-        name: torch.zeros(like.shape) for name, like in wanted.items() if name not in tensors
-    }
-    state = {name: _in_float32(state[name]) for name in wanted}
-    model.load_state_dict(state, strict=True, assign=True)
-    return model.eval().requires_grad_(False)
-
-
-def _in_float32(tensor: "torch.Tensor") -> "torch.Tensor":
-    return tensor.float() if tensor.is_floating_point() else tensor
-
-
-def _listed(what: str, names: Iterable[str], but: tuple[str, ...] = ()) -> str:
-    found = [name for name in names if name not in but]
-    more = f" and {len(found) - 8} more" if len(found) > 8 else ""
-    return f"{what}: {', '.join(found[:8])}{more}" if found else ""
+    return files_sha256(files_that_matter(folder))

@@ -24,7 +24,6 @@ from paralbench.cards import UpstreamCard
 from paralbench.errors import WeightsError
 from paralbench.upstreams import checkpoints, wav2vec2_like
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
-from paralbench.upstreams.fingerprint import files_sha256
 from paralbench.upstreams.options import check_variant, folder_of
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def load(card: UpstreamCard, folder: Path | None = None) -> MertEncoder:
     stated = {name: value for name, value in card.architecture.items() if name != "model_type"}
     hubert = card.model_copy(update={"architecture": stated})
     model = wav2vec2_like.read_model(hubert, folder, data, wav2vec2_like.ARCHITECTURES["hubert"])
-    key = files_sha256(checkpoints.files_that_matter(folder))
+    key = checkpoints.weights_key(folder)
     return MertEncoder(model, do_normalize=do_normalize, window=card.window, weights_key=key)
 
 

@@ -19,10 +19,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from paralbench.cards import UpstreamCard
-from paralbench.errors import WeightsError
-from paralbench.upstreams import checkpoints
+from paralbench.upstreams import building, checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
-from paralbench.upstreams.fingerprint import files_sha256
 from paralbench.upstreams.options import folder_of, read_options
 
 if TYPE_CHECKING:
@@ -30,9 +28,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 NAME = "moonshine"
-
-# Whatever checkpoints hold beside the encoder.
-_OTHER_PARTS = ("decoder.", "model.decoder.", "proj_out.")
+PREPROCESSOR = {"do_normalize": False, "sampling_rate": SAMPLE_RATE}
 
 
 class MoonshineEncoder:
@@ -123,31 +119,14 @@ def load(card: UpstreamCard, folder: Path | None = None) -> MoonshineEncoder:
     from transformers import MoonshineConfig
     from transformers.models.moonshine import modeling_moonshine
 
-    config = checkpoints.build_config(MoonshineConfig, data, folder / checkpoints.CONFIG)
-    checkpoints.check_architecture(card, config, folder / checkpoints.CONFIG)
-    _check_input(folder)
+    config = building.configuration(MoonshineConfig, data, card, folder)
+    checkpoints.check_preprocessor(folder, PREPROCESSOR)
 
-    def rename(name: str) -> str | None:
-        if name.startswith(_OTHER_PARTS):
-            return None
-        return checkpoints.base_name(name.removeprefix("model."), "encoder")
-
-    tensors = checkpoints.read_tensors(folder, rename)
-    model = checkpoints.build(modeling_moonshine.MoonshineEncoder, config, tensors, where=folder)
-    key = files_sha256(checkpoints.files_that_matter(folder))
+    tensors = checkpoints.read_tensors(folder, checkpoints.encoder_name)
+    model = building.build(modeling_moonshine.MoonshineEncoder, config, tensors, where=folder)
+    key = checkpoints.weights_key(folder)
     rotations = modeling_moonshine.MoonshineRotaryEmbedding(config)  # no weights of a checkpoint's
     return MoonshineEncoder(model, rotations, window=card.window, weights_key=key)
 
 
 load.version = VERSION  # pyright: ignore[reportFunctionMemberAccess]  # read by the registry
-
-
-def _check_input(folder: Path) -> None:
-    """Refuse a preprocessor that prepares waveforms otherwise than this family does."""
-    file = folder / checkpoints.PREPROCESSOR
-    if not file.is_file():
-        return
-    given = checkpoints.read_json(file)
-    for name, value in {"do_normalize": False, "sampling_rate": SAMPLE_RATE}.items():
-        if given.get(name, value) != value:
-            raise WeightsError(f"{file}: {name} is {given[name]!r}; only {value!r} is supported.")

@@ -127,12 +127,31 @@ def read_pickled(file: Path, *, allow: Iterable[str] = ()) -> dict[Any, Any]:
         ValueError,
         struct.error,
     ) as error:
-        raise _damaged(file, error) from None
+        raise damaged(file, error) from None
     if not isinstance(loaded, dict):
         raise WeightsError(
             f"{file}: holds a {type(loaded).__name__}; a checkpoint is a mapping from names."
         )
     return loaded
+
+
+def only_file(folder: Path, suffixes: tuple[str, ...] = (".pt",)) -> Path:
+    """The folder's one file with such a suffix.
+
+    Raises:
+        WeightsError: there is none, or several.
+    """
+    found = (
+        sorted(one for one in folder.iterdir() if one.suffix in suffixes and one.is_file())
+        if folder.is_dir()
+        else []
+    )
+    if len(found) != 1:
+        some = f" ({', '.join(one.name for one in found[:5])})" if found else ""
+        raise WeightsError(
+            f"{folder}: {len(found)} {' or '.join(suffixes)} files{some}; exactly one is expected."
+        )
+    return found[0]
 
 
 def plain(value: Any, *, where: Path, depth: int = 0) -> Any:
@@ -190,7 +209,7 @@ def _refused(file: Path, error: pickle.UnpicklingError) -> WeightsError:
 
     found = set(_REFUSED.findall(str(error)))
     if not found:
-        return _damaged(file, error)
+        return damaged(file, error)
     if zipfile.is_zipfile(file):  # in this layout all of them can be listed at once
         found |= set(torch.serialization.get_unsafe_globals_in_checkpoint(file))
     names = sorted((found - set(_allowed_here())) or found)
@@ -206,6 +225,7 @@ def _refused(file: Path, error: pickle.UnpicklingError) -> WeightsError:
     )
 
 
-def _damaged(file: Path, error: Exception) -> WeightsError:
+def damaged(file: Path, error: Exception) -> WeightsError:
+    """What to say of a file that a reader could not make sense of."""
     reason = " ".join(str(error).split())[-200:] or type(error).__name__
     return WeightsError(f"{file}: truncated or damaged ({reason}). Delete it and fetch it again.")

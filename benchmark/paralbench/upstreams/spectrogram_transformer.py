@@ -22,9 +22,8 @@ import numpy as np
 
 from paralbench.cards import UpstreamCard
 from paralbench.errors import CardError, WeightsError
-from paralbench.upstreams import checkpoints
+from paralbench.upstreams import building, checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
-from paralbench.upstreams.fingerprint import files_sha256
 from paralbench.upstreams.options import folder_of, read_options
 
 if TYPE_CHECKING:
@@ -166,8 +165,7 @@ def load(card: UpstreamCard, folder: Path | None = None) -> SpectrogramTransform
     ensure_torchaudio()  # transformers imports torchaudio when it is installed
     from transformers import ASTConfig, ASTModel
 
-    config = checkpoints.build_config(ASTConfig, data, folder / checkpoints.CONFIG)
-    checkpoints.check_architecture(card, config, folder / checkpoints.CONFIG)
+    config = building.configuration(ASTConfig, data, card, folder)
     scale = _scale(folder, config)
     seconds = config.max_length * SHIFT / SAMPLE_RATE
     if card.window > seconds:
@@ -175,8 +173,8 @@ def load(card: UpstreamCard, folder: Path | None = None) -> SpectrogramTransform
             f"{card.file or card.id}: window: {card.window} s; this model's window is {seconds} s."
         )
     tensors = checkpoints.read_tensors(folder, _rename)
-    model = checkpoints.build(ASTModel, config, tensors, where=folder)
-    key = files_sha256(checkpoints.files_that_matter(folder))
+    model = building.build(ASTModel, config, tensors, where=folder)
+    key = checkpoints.weights_key(folder)
     return SpectrogramTransformerEncoder(model, scale=scale, window=card.window, weights_key=key)
 
 
@@ -195,20 +193,17 @@ def _rename(name: str) -> str | None:
 
 def _scale(folder: Path, config: Any) -> tuple[float, float] | None:
     """What the folder's preprocessor scales by; a folder with another spectrogram is refused."""
-    file = folder / checkpoints.PREPROCESSOR
-    given = checkpoints.read_json(file) if file.is_file() else {}
     expected = {
         "sampling_rate": SAMPLE_RATE,
         "num_mel_bins": config.num_mel_bins,
         "max_length": config.max_length,
         "padding_value": 0.0,
     }
-    for name, value in expected.items():
-        if given.get(name, value) != value:
-            raise WeightsError(f"{file}: {name} is {given[name]!r}; only {value!r} is supported.")
+    given = checkpoints.check_preprocessor(folder, expected)
     if not given.get("do_normalize", True):
         return None
     scale = [given.get(name, value) for name, value in (("mean", MEAN), ("std", DEVIATION))]
     if not all(isinstance(one, float | int) for one in scale) or scale[1] <= 0:
+        file = folder / checkpoints.PREPROCESSOR
         raise WeightsError(f"{file}: mean and std are {scale}; two numbers are needed, std over 0.")
     return float(scale[0]), float(scale[1])

@@ -22,10 +22,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from paralbench.cards import UpstreamCard
-from paralbench.errors import WeightsError
-from paralbench.upstreams import checkpoints
+from paralbench.upstreams import building, checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
-from paralbench.upstreams.fingerprint import files_sha256
 from paralbench.upstreams.options import check_options, check_variant, folder_of
 
 if TYPE_CHECKING:
@@ -194,15 +192,13 @@ def load(card: UpstreamCard, folder: Path | None = None) -> Wav2Vec2BertEncoder:
     ensure_torchaudio()  # transformers imports torchaudio when it is installed
     from transformers import Wav2Vec2BertConfig, Wav2Vec2BertModel
 
-    file = folder / checkpoints.CONFIG
     settings = {
         **data,
         "apply_spec_augment": False,
         "add_adapter": False,
         "use_intermediate_ffn_before_adapter": False,
     }
-    config = checkpoints.build_config(Wav2Vec2BertConfig, settings, file)
-    checkpoints.check_architecture(card, config, file)
+    config = building.configuration(Wav2Vec2BertConfig, settings, card, folder)
     _check_features(folder, config)
 
     def rename(name: str) -> str | None:
@@ -210,8 +206,8 @@ def load(card: UpstreamCard, folder: Path | None = None) -> Wav2Vec2BertEncoder:
         return None if name.startswith(OTHER_PARTS) else name
 
     tensors = checkpoints.read_tensors(folder, rename)
-    model = checkpoints.build(Wav2Vec2BertModel, config, tensors, where=folder, optional=UNUSED)
-    key = files_sha256(checkpoints.files_that_matter(folder))
+    model = building.build(Wav2Vec2BertModel, config, tensors, where=folder, optional=UNUSED)
+    key = checkpoints.weights_key(folder)
     return Wav2Vec2BertEncoder(model, window=card.window, weights_key=key)
 
 
@@ -220,8 +216,6 @@ load.version = VERSION  # pyright: ignore[reportFunctionMemberAccess]  # read by
 
 def _check_features(folder: Path, config: Any) -> None:
     """Refuse a folder whose input features are not what is computed here."""
-    file = folder / checkpoints.PREPROCESSOR
-    given = checkpoints.read_json(file) if file.is_file() else {}
     bins = config.feature_projection_input_dim // STACKED
     expected = {
         "sampling_rate": SAMPLE_RATE,
@@ -229,6 +223,4 @@ def _check_features(folder: Path, config: Any) -> None:
         "num_mel_bins": bins,
         "stride": STACKED,
     }
-    for name, value in expected.items():
-        if given.get(name, value) != value:
-            raise WeightsError(f"{file}: {name} is {given[name]!r}; only {value!r} is supported.")
+    checkpoints.check_preprocessor(folder, expected)

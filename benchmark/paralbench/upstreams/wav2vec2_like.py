@@ -27,9 +27,8 @@ import numpy as np
 
 from paralbench.cards import UpstreamCard
 from paralbench.errors import WeightsError
-from paralbench.upstreams import checkpoints
+from paralbench.upstreams import building, checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
-from paralbench.upstreams.fingerprint import files_sha256
 from paralbench.upstreams.options import check_options, check_variant, folder_of
 
 if TYPE_CHECKING:
@@ -186,7 +185,7 @@ def load(card: UpstreamCard, folder: Path | None = None) -> Wav2Vec2LikeEncoder:
     do_normalize = normalisation(card, folder)
     data = checkpoints.read_config(folder, ARCHITECTURES, NAME)
     model = read_model(card, folder, data, ARCHITECTURES[data["model_type"]])
-    key = files_sha256(checkpoints.files_that_matter(folder))
+    key = checkpoints.weights_key(folder)
     return Wav2Vec2LikeEncoder(
         model, do_normalize=do_normalize, window=card.window, weights_key=key
     )
@@ -217,8 +216,7 @@ def read_model(
 
     settings = {**data, "apply_spec_augment": False, "add_adapter": False}
     kind = getattr(transformers, architecture.config)
-    config = checkpoints.build_config(kind, settings, folder / checkpoints.CONFIG)
-    checkpoints.check_architecture(card, config, folder / checkpoints.CONFIG)
+    config = building.configuration(kind, settings, card, folder)
     if min(*config.conv_kernel, *config.conv_stride, config.num_hidden_layers) < 1:
         raise WeightsError(
             f"{folder / checkpoints.CONFIG}: conv_kernel, conv_stride and num_hidden_layers must "
@@ -230,7 +228,7 @@ def read_model(
         return None if name.startswith(HEADS) else name
 
     tensors = checkpoints.read_tensors(folder, rename)
-    return checkpoints.build(
+    return building.build(
         getattr(transformers, architecture.model), config, tensors, where=folder, optional=UNUSED
     )
 
@@ -243,15 +241,12 @@ def normalisation(card: UpstreamCard, folder: Path, sample_rate: int = SAMPLE_RA
         WeightsError: the folder does not say, or is of another sampling rate.
     """
     check_options(card, {"do_normalize": bool})
-    file = folder / checkpoints.PREPROCESSOR
-    given = checkpoints.read_json(file) if file.is_file() else {}
-    rate = given.get("sampling_rate", sample_rate)
-    if rate != sample_rate:
-        raise WeightsError(f"{file}: sampling_rate {rate!r}; only {sample_rate} Hz is supported.")
+    given = checkpoints.check_preprocessor(folder, {"sampling_rate": sample_rate})
     value = card.options.get("do_normalize", given.get("do_normalize", True if given else None))
     if not isinstance(value, bool):
         raise WeightsError(
-            f"{file}: does not say whether waveforms are normalised (do_normalize). Put the file "
-            f"there, or say it in {card.file or card.id}: options: {{do_normalize: true}} or false."
+            f"{folder / checkpoints.PREPROCESSOR}: does not say whether waveforms are normalised "
+            f"(do_normalize). Put the file there, or say it in {card.file or card.id}: "
+            "options: {do_normalize: true} or false."
         )
     return value

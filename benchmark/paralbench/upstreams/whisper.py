@@ -22,10 +22,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from paralbench.cards import UpstreamCard
-from paralbench.errors import CardError, WeightsError
-from paralbench.upstreams import checkpoints
+from paralbench.errors import CardError
+from paralbench.upstreams import building, checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates
-from paralbench.upstreams.fingerprint import files_sha256
 from paralbench.upstreams.options import check_options, check_variant, folder_of
 from paralbench.upstreams.whisper_mel import FFT, FRAME, HOP, LogMel
 from paralbench.upstreams.whisper_unpadded import UnpaddedWhisperEncoder
@@ -39,9 +38,6 @@ VARIANTS = {
     "30s": "the frames that hold speech, from a window padded to 30 s",
     "unpadded": "the speech alone, without padding",
 }
-
-# Whatever checkpoints hold beside the encoder.
-_OTHER_PARTS = ("decoder.", "model.decoder.", "proj_out.")
 
 
 class WhisperEncoder:
@@ -121,8 +117,7 @@ def load(
     from transformers import WhisperConfig
     from transformers.models.whisper import modeling_whisper
 
-    config = checkpoints.build_config(WhisperConfig, data, folder / checkpoints.CONFIG)
-    checkpoints.check_architecture(card, config, folder / checkpoints.CONFIG)
+    config = building.configuration(WhisperConfig, data, card, folder)
     _check_spectrogram(folder, config)
     seconds = config.max_source_positions * FRAME / SAMPLE_RATE
     if card.window > seconds:
@@ -130,14 +125,9 @@ def load(
             f"{card.file or card.id}: window: {card.window} s; this model's window is {seconds} s."
         )
 
-    def rename(name: str) -> str | None:
-        if name.startswith(_OTHER_PARTS):
-            return None
-        return checkpoints.base_name(name.removeprefix("model."), "encoder")
-
-    tensors = checkpoints.read_tensors(folder, rename)
-    model = checkpoints.build(modeling_whisper.WhisperEncoder, config, tensors, where=folder)
-    key = files_sha256(checkpoints.files_that_matter(folder))
+    tensors = checkpoints.read_tensors(folder, checkpoints.encoder_name)
+    model = building.build(modeling_whisper.WhisperEncoder, config, tensors, where=folder)
+    key = checkpoints.weights_key(folder)
     kind = WhisperEncoder if card.variant == "30s" else UnpaddedWhisperEncoder
     return kind(model, window=card.window, weights_key=key)
 
@@ -147,8 +137,6 @@ load.version = VERSION  # pyright: ignore[reportFunctionMemberAccess]  # read by
 
 def _check_spectrogram(folder: Path, config: Any) -> None:
     """Refuse a folder whose spectrograms are not Whisper's."""
-    file = folder / checkpoints.PREPROCESSOR
-    given = checkpoints.read_json(file) if file.is_file() else {}
     expected = {
         "sampling_rate": SAMPLE_RATE,
         "feature_size": config.num_mel_bins,
@@ -157,6 +145,4 @@ def _check_spectrogram(folder: Path, config: Any) -> None:
         "chunk_length": config.max_source_positions * FRAME / SAMPLE_RATE,
         "dither": 0.0,
     }
-    for name, value in expected.items():
-        if given.get(name, value) != value:
-            raise WeightsError(f"{file}: {name} is {given[name]!r}; only {value!r} is supported.")
+    checkpoints.check_preprocessor(folder, expected)

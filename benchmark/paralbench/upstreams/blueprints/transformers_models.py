@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from paralbench.cards import UpstreamCard
 from paralbench.errors import CardError
 from paralbench.upstreams import checkpoints
+from paralbench.upstreams.building import build_config
 from paralbench.upstreams.mert import DEPARTURES, MODEL_RATE, MODEL_TYPE
 from paralbench.upstreams.wav2vec2_like import ARCHITECTURES
 
@@ -65,7 +66,7 @@ class TransformersBlueprint:
 
         name, _ = self._kind(card)
         kind = getattr(transformers, name)
-        return checkpoints.build_config(kind, card.architecture, card.file or Path(card.id))
+        return build_config(kind, card.architecture, card.file or Path(card.id))
 
     def _kind(self, card: UpstreamCard) -> tuple[str, str]:
         given = card.architecture.get("model_type")

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from paralbench.cards import UpstreamCard
-from paralbench.upstreams import checkpoints
+from paralbench.upstreams import building
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
 from paralbench.upstreams.emotion2vec import checkpoint
 from paralbench.upstreams.emotion2vec.settings import Settings
 from paralbench.upstreams.fingerprint import files_sha256
 from paralbench.upstreams.options import folder_of, read_options
+from paralbench.upstreams.pickled import only_file
 
 if TYPE_CHECKING:
     import torch
@@ -102,14 +103,14 @@ def load(card: UpstreamCard, folder: Path | None = None) -> Emotion2vecEncoder:
 
     read_options(card, {})
     folder = folder_of(card, folder)
-    file = checkpoint.weight_file(folder)
+    file = only_file(folder)
     config = checkpoint.read_config(folder)
-    checkpoint.check_architecture(card, config, folder / checkpoint.CONFIG)
+    building.check_architecture(card, config, folder / checkpoint.CONFIG)
     settings = Settings.read(config, folder / checkpoint.CONFIG)
     with torch.device("meta"):
         own = Network(settings).state_dict()
     names = {checkpoint.published_name(name, settings.prenet): name for name in own}
-    network = checkpoints.build(Network, settings, checkpoint.read_tensors(file, names), where=file)
+    network = building.build(Network, settings, checkpoint.read_tensors(file, names), where=file)
     key = files_sha256([folder / checkpoint.CONFIG, file])
     return Emotion2vecEncoder(network, settings, window=card.window, weights_key=key)
 

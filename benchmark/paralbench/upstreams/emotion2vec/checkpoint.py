@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from paralbench.cards import UpstreamCard
 from paralbench.errors import WeightsError
-from paralbench.upstreams.emotion2vec.settings import flat
 from paralbench.upstreams.pickled import read_pickled
 
 if TYPE_CHECKING:
@@ -74,48 +72,17 @@ def read_config(folder: Path) -> dict[str, Any]:
     settings = content.get("model_conf") if isinstance(content, Mapping) else None
     if not isinstance(settings, Mapping) or content.get("model") != "Emotion2vec":
         raise WeightsError(f"{file}: not the configuration of an emotion2vec (model, model_conf).")
-    return dict(settings)
-
-
-def check_architecture(card: UpstreamCard, given: Mapping[str, Any], where: Path) -> None:
-    """Refuse weights whose configuration says otherwise than the card.
-
-    Raises:
-        WeightsError: the message lists what differs.
-    """
-    plain, stated = flat(given), flat(card.architecture)
-    differing = [
-        f"{name} is {plain.get(name)!r}, the card says {value!r}"
-        for name, value in stated.items()
-        if _number(plain.get(name)) != _number(value)
-    ]
-    if differing:
-        raise WeightsError(
-            f"{where}: of another architecture than {card.file or card.id}: "
-            f"{'; '.join(differing[:8])}. Either the card or the weights are of another model."
-        )
+    return {name: _number(value) for name, value in settings.items()}
 
 
 def _number(value: Any) -> Any:
-    """YAML 1.1 reads ``1e-05`` as a string; it is compared as the number that it is."""
+    """YAML 1.1 reads ``1e-05`` as a string; here it is the number that it is."""
+    if isinstance(value, Mapping):
+        return {name: _number(one) for name, one in value.items()}
     try:
         return float(value) if isinstance(value, str) else value
     except ValueError:
         return value
-
-
-def weight_file(folder: Path) -> Path:
-    """The folder's one ``.pt`` file.
-
-    Raises:
-        WeightsError: there is none, or several.
-    """
-    files = sorted(folder.glob("*.pt"))
-    if len(files) != 1:
-        raise WeightsError(
-            f"{folder}: {len(files)} .pt files; exactly one is expected, such as {WEIGHTS}."
-        )
-    return files[0]
 
 
 def read_tensors(file: Path, names: Mapping[str, str]) -> "dict[str, torch.Tensor]":

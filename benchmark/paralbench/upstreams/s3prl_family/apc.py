@@ -15,9 +15,9 @@ from s3prl.upstream.apc.apc import APC
 
 from paralbench.cards import UpstreamCard
 from paralbench.errors import WeightsError
-from paralbench.upstreams import checkpoints
+from paralbench.upstreams import building
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
-from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint, check, typed
+from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint, typed
 from paralbench.upstreams.s3prl_family.filterbank import FilterBank, read_audio
 
 PARAMETERS: dict[str, Any] = {
@@ -112,8 +112,8 @@ def load(checkpoint: Checkpoint, card: UpstreamCard, key: str) -> ApcEncoder:
         WeightsError: of another architecture, or tensors are missing or unknown.
     """
     settings = read_settings(checkpoint.settings("config"), checkpoint.file)
-    check(card, settings, checkpoint.file)
-    model = checkpoints.build(
+    building.check_architecture(card, settings, checkpoint.file)
+    model = building.build(
         network,
         settings,
         checkpoint.tensors("model"),

@@ -106,17 +106,7 @@ def find_file(card: UpstreamCard, folder: Path) -> Path:
     for name in names(card):
         if (folder / name).is_file():
             return folder / name
-    found = (
-        sorted(one for one in folder.iterdir() if one.suffix in SUFFIXES and one.is_file())
-        if folder.is_dir()
-        else []
-    )
-    if len(found) != 1:
-        some = ", ".join(one.name for one in found[:5]) or "none"
-        raise WeightsError(
-            f"{folder}: one checkpoint file is needed ({', '.join(SUFFIXES)}); it holds {some}."
-        )
-    return found[0]
+    return pickled.only_file(folder, SUFFIXES)
 
 
 def names(card: UpstreamCard) -> list[str]:
@@ -127,32 +117,6 @@ def names(card: UpstreamCard) -> list[str]:
             found += [file.name for file in source.files]
         elif isinstance(source, UrlWeights):
             found.append(PurePosixPath(unquote(urlsplit(source.url).path)).name)
-    return found
-
-
-def check(card: UpstreamCard, given: Mapping[str, Any], file: Path) -> None:
-    """Refuse weights whose configuration says otherwise than the card.
-
-    Raises:
-        WeightsError: the message lists what differs.
-    """
-    found = differing(card.architecture, given)
-    if found:
-        raise WeightsError(
-            f"{file}: of another architecture than {card.file or card.id}: "
-            f"{'; '.join(found[:8])}. Either the card or the weights are of another model."
-        )
-
-
-def differing(stated: Mapping[str, Any], given: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """What is given otherwise than stated; what is not stated does not matter."""
-    found = []
-    for name, value in stated.items():
-        other = given.get(name)
-        if isinstance(value, Mapping) and isinstance(other, Mapping):
-            found += differing(value, other, f"{prefix}{name}.")
-        elif other != value or isinstance(other, bool) != isinstance(value, bool):
-            found.append(f"{prefix}{name} is {other!r}, the card says {value!r}")
     return found
 
 

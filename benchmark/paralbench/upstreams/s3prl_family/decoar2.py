@@ -22,11 +22,11 @@ from s3prl.upstream.wav2vec2.wav2vec2_model import TransformerEncoder, Wav2Vec2C
 from torch import nn
 
 from paralbench.cards import UpstreamCard
-from paralbench.upstreams import checkpoints
+from paralbench.upstreams import building
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
 from paralbench.upstreams.functionals import key_of
 from paralbench.upstreams.padding import valid_mask
-from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint, check, typed
+from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint, typed
 from paralbench.upstreams.s3prl_family.filterbank import AUDIO, FilterBank
 from paralbench.upstreams.s3prl_family.inputs import Inputs
 
@@ -148,11 +148,11 @@ def load(checkpoint: Checkpoint, card: UpstreamCard, key: str) -> Decoar2Encoder
         WeightsError: of another architecture, or tensors are missing or unknown.
     """
     settings = read_settings(card.architecture, card.file or checkpoint.file)
-    check(card, settings, checkpoint.file)
+    building.check_architecture(card, settings, checkpoint.file)
     tensors = {
         name: one for name, one in checkpoint.tensors("model").items() if not name.startswith(HEADS)
     }
-    network = checkpoints.build(
+    network = building.build(
         Network,
         settings,
         tensors,

@@ -28,10 +28,10 @@ from s3prl.upstream.mockingjay.model import TransformerConfig, TransformerModel
 
 from paralbench.cards import UpstreamCard
 from paralbench.errors import WeightsError
-from paralbench.upstreams import checkpoints
+from paralbench.upstreams import building
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
 from paralbench.upstreams.padding import valid_mask
-from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint, check, typed
+from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint, typed
 
 TRANSFORMER: dict[str, Any] = {
     "hidden_size": int,
@@ -223,7 +223,7 @@ def load(checkpoint: Checkpoint, card: UpstreamCard, key: str) -> MaskedAcoustic
     if "transformer" not in given:
         given = checkpoint.settings("Upstream_Config")
     settings = read_settings(given, checkpoint.file)
-    check(card, settings, checkpoint.file)
+    building.check_architecture(card, settings, checkpoint.file)
     frames, bands = front_end(settings)
 
     def transformer_model(settings: dict[str, Any]) -> Any:
@@ -233,7 +233,7 @@ def load(checkpoint: Checkpoint, card: UpstreamCard, key: str) -> MaskedAcoustic
         name.replace("gamma", "weight").replace("beta", "bias"): one  # as s3prl does
         for name, one in checkpoint.tensors("Transformer").items()
     }
-    model = checkpoints.build(
+    model = building.build(
         transformer_model,
         settings,
         tensors,

@@ -18,11 +18,11 @@ import torch
 from s3prl.upstream.wav2vec.wav2vec_model import Wav2VecConfig, Wav2VecModel
 
 from paralbench.cards import UpstreamCard
-from paralbench.upstreams import checkpoints
+from paralbench.upstreams import building
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
 from paralbench.upstreams.convolution_lists import rendered
 from paralbench.upstreams.padding import ValidFrames, ValidNorm
-from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint, check
+from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint
 from paralbench.upstreams.s3prl_family.inputs import Inputs
 from paralbench.upstreams.s3prl_family.quantiser import codewords
 from paralbench.upstreams.s3prl_family.wav2vec_settings import LISTS, read_settings
@@ -127,8 +127,8 @@ def load(checkpoint: Checkpoint, card: UpstreamCard, key: str) -> Wav2vecEncoder
     converted = checkpoint.has("model_cfg", "model_weight")
     given = checkpoint.settings("model_cfg" if converted else "args")
     settings = read_settings(given, checkpoint.file)
-    check(card, settings, checkpoint.file)
-    model = checkpoints.build(
+    building.check_architecture(card, settings, checkpoint.file)
+    model = building.build(
         Wav2VecModel,
         configuration(settings),
         checkpoint.tensors("model_weight" if converted else "model"),

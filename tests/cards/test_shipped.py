@@ -36,6 +36,23 @@ def test_a_card_holds_what_its_file_says(file, kind):
     assert type(card).build(content, id=card.id, file=file) == card
 
 
+# What it is; where it is from; its shape; its terms; its past; what is known of it here.
+UPSTREAM_KEYS = (
+    *("kind", "core", "name", "note", "family", "variant", "options", "weights"),
+    *("layers", "dim", "frame_rate", "window", "parameters", "architecture"),
+    *("licence", "licence_limits", "homepage", "citation", "pretraining", "contaminated_by"),
+    *("verified_on_real_weights", "provenance"),
+)
+
+
+@pytest.mark.parametrize(("file", "kind"), FILES, ids=NAMES)
+def test_upstream_cards_have_one_order_of_keys(file, kind):
+    if kind == "upstream":
+        assert sorted(UPSTREAM_KEYS) == sorted(UpstreamCard.model_fields)
+        keys = list(read_yaml(file))
+        assert keys == [name for name in UPSTREAM_KEYS if name in keys]
+
+
 def _assert_holds(content, written, key):
     """Defaults may be added; nothing that is written may be lost, changed or converted."""
     if isinstance(written, dict):

@@ -49,16 +49,16 @@ class MoonshineEncoder:
         from paralbench.upstreams.padding import ValidFrames, ValidNorm
 
         convolutions = (model.conv1, model.conv2, model.conv3)
-        self.frames = ValidFrames(
+        self._frames = ValidFrames(
             [one.kernel_size[0] for one in convolutions], [one.stride[0] for one in convolutions]
         )
-        model.groupnorm = ValidNorm(model.groupnorm, self.frames, 0)
+        model.groupnorm = ValidNorm(model.groupnorm, self._frames, 0)
         model.rotary_emb = nn.Identity()  # not cast with the weights: positions need float32
         self.model, self.rotations = model, rotations
         self.weights_key = weights_key
         self.n_layers = len(model.layers) + 1
         self.dim = model.config.hidden_size
-        self.min_samples = self.frames.receptive_field
+        self.min_samples = self._frames.receptive_field
         self.window_samples = round(window * SAMPLE_RATE)
 
     def prepare(self, waveform: np.ndarray) -> np.ndarray:
@@ -79,14 +79,14 @@ class MoonshineEncoder:
         samples = samples_of(lengths, self.min_samples, NAME)
         model = self.model
         with torch.inference_mode():
-            frames = self.frames.set(samples, waveforms.device)
+            frames = self._frames.set(samples, waveforms.device)
             inputs = waveforms[:, None, : max(samples)].to(model.dtype)
             states = model.groupnorm(torch.tanh(model.conv1(inputs)))
             states = functional.gelu(model.conv3(functional.gelu(model.conv2(states))))
             states = states.transpose(1, 2)
             positions = torch.arange(states.shape[1], device=states.device)[None]
             rotations = self.rotations(states, position_ids=positions)
-            valid = self.frames.mask
+            valid = self._frames.mask
             mask = None if valid is None else attention_mask(valid, states.dtype)
             layers = [states]
             for layer in model.layers:

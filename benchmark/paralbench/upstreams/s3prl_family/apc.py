@@ -71,10 +71,10 @@ class ApcEncoder:
     def __init__(self, model: Any, settings: dict[str, Any], *, window: float, weights_key: str):
         self.model = model
         self.weights_key = weights_key
-        self.frames = FilterBank(settings["data"]["audio"])
+        self._filterbank = FilterBank(settings["data"]["audio"])
         self.n_layers = settings["model"]["paras"]["num_layers"]
         self.dim = settings["model"]["paras"]["hidden_size"]
-        self.min_samples = self.frames.min_samples
+        self.min_samples = self._filterbank.min_samples
         self.window_samples = round(window * SAMPLE_RATE)
 
     def prepare(self, waveform: np.ndarray) -> np.ndarray:
@@ -89,7 +89,7 @@ class ApcEncoder:
         """
         valid = samples_of(lengths, self.min_samples, "APC")
         with torch.inference_mode():
-            frames = [self.frames(one[:n]) for one, n in zip(waveforms, valid, strict=True)]
+            frames = [self._filterbank(one[:n]) for one, n in zip(waveforms, valid, strict=True)]
             states = torch.nn.utils.rnn.pad_sequence(frames, batch_first=True)
             layers = []
             for index, gru in enumerate(self.model.rnn_layers):

@@ -101,10 +101,10 @@ class Decoar2Encoder:
     ):
         self.network = network
         self.weights_key = weights_key
-        self.frames = FilterBank(AUDIO | {"feat_dim": settings["input_feat"]})
+        self._filterbank = FilterBank(AUDIO | {"feat_dim": settings["input_feat"]})
         self.n_layers = settings["encoder_layers"] + 1
         self.dim = settings["encoder_embed_dim"]
-        self.min_samples = self.frames.min_samples
+        self.min_samples = self._filterbank.min_samples
         self.window_samples = round(window * SAMPLE_RATE)
         self._inputs = Inputs(network.encoder.layers)
         positional: Any = network.encoder.pos_conv
@@ -123,7 +123,7 @@ class Decoar2Encoder:
         valid = samples_of(lengths, self.min_samples, "DeCoAR 2")
         with torch.inference_mode():
             frames = [
-                self.frames(one[:n])[::EVERY] for one, n in zip(waveforms, valid, strict=True)
+                self._filterbank(one[:n])[::EVERY] for one, n in zip(waveforms, valid, strict=True)
             ]
             counts = torch.tensor([len(one) for one in frames], device=waveforms.device)
             batch = nn.utils.rnn.pad_sequence(frames, batch_first=True)

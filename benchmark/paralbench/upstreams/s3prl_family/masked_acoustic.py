@@ -102,7 +102,7 @@ class MaskedAcousticEncoder:
 
     Args:
         model: s3prl's ``TransformerModel`` with the weights.
-        frames: s3prl's ``OnlinePreprocessor``.
+        front_end: s3prl's ``OnlinePreprocessor``.
         settings: from :func:`read_settings`.
         window: seconds that are encoded at once.
         weights_key: sha256 of the checkpoint.
@@ -111,9 +111,15 @@ class MaskedAcousticEncoder:
     batching: Batching = "any"
 
     def __init__(
-        self, model: Any, frames: Any, settings: dict[str, Any], *, window: float, weights_key: str
+        self,
+        model: Any,
+        front_end: Any,
+        settings: dict[str, Any],
+        *,
+        window: float,
+        weights_key: str,
     ):
-        self.model, self.frames = model, frames
+        self.model, self._front_end = model, front_end
         self.weights_key = weights_key
         self.level = settings["audio"]["target_level"]
         self.most_frames = settings["task"]["sequence_length"]
@@ -151,7 +157,7 @@ class MaskedAcousticEncoder:
 
     def _stretches(self, waveform: torch.Tensor) -> list[torch.Tensor]:
         """The frames ``(frames, bands)`` of one waveform, in stretches the model can take."""
-        frames = self.frames(waveform.float()[None, None], wavs_len=[len(waveform)])[0][0]
+        frames = self._front_end(waveform.float()[None, None], wavs_len=[len(waveform)])[0][0]
         if not self.most_frames or len(frames) <= self.most_frames:
             return [frames]
         return list(frames.chunk(math.ceil(len(frames) / self.most_frames)))
@@ -172,7 +178,7 @@ class MaskedAcousticEncoder:
     def to(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Move to a device and a precision, in place; frames are computed in float32."""
         self.model.to(device=device, dtype=dtype)
-        self.frames.to(device=device)
+        self._front_end.to(device=device)
         return self
 
 

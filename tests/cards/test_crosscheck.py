@@ -32,6 +32,16 @@ FIXED = {
     "selection": "fixed",
     "fixed": {"learning_rate": 0.01, "weight_decay": 0.1, "epochs": 10},
 }
+DOMAINS = {"a": {"corpora": ["corpus"]}, "b": {"corpora": ["corpus"]}}
+NUMBERS = {
+    "label": "age",
+    "target": "regression",
+    "classes": [],
+    "low": 0,
+    "high": 100,
+    "metrics": ["mae"],
+    "domains": DOMAINS,
+}
 OTHER_NAMES = {"labels": {"emotion": {"kind": "class", "values": ["wut", "ruhe", "angry"]}}}
 
 
@@ -175,6 +185,23 @@ def test_cards_that_fit_have_no_problem(found):
             "does not fit.",
         ),
         (
+            {"harmonised": NUMBERS | {"low": 20, "high": 90}},
+            "harmonised: domains.a: the label is 18 to 90 in corpus, which leaves this card's 20 "
+            "to 90. Give the domain a scale, or the card another low and high.",
+        ),
+        (
+            {
+                "harmonised": NUMBERS
+                | {"domains": DOMAINS | {"a": {"corpora": ["corpus"], "scale": [0, 90]}}}
+            },
+            "harmonised: domains.a.scale: [0.0, 90.0] goes beyond the label, which is 18 to 90 in "
+            "corpus.",
+        ),
+        (
+            {"harmonised": {"domains": DOMAINS | {"a": {"corpora": ["corpus"], "scale": [0, 1]}}}},
+            "harmonised: domains.a.scale: only a target 'regression' has a scale.",
+        ),
+        (
             {
                 "corpus": [{}, OTHER_NAMES],
                 "harmonised": {
@@ -246,6 +273,12 @@ def test_a_map_makes_corpora_fit(found):
     mapped = {"corpora": ["corpus-1"], "map": {"wut": "angry", "ruhe": "calm"}}
     domains = {"a": {"corpora": ["corpus"]}, "b": mapped}
     assert found(corpus=[{}, OTHER_NAMES], harmonised={"domains": domains}) == []
+
+
+def test_a_scale_makes_numbers_fit(found):
+    scaled = {"a": {"corpora": ["corpus"], "scale": [18, 80]}, "b": {"corpora": ["corpus"]}}
+    assert found(harmonised=NUMBERS) == []
+    assert found(harmonised=NUMBERS | {"domains": scaled}) == []
 
 
 def test_the_columns_are_those_of_manifests():

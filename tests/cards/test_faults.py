@@ -52,6 +52,12 @@ def test_a_missing_key_is_named(smallest, write, tmp_path, kind):
 @pytest.mark.parametrize(
     ("kind", "changes", "expected"),
     [
+        # A scale that does not rise.
+        (
+            "harmonised",
+            {"domains": {"a": {"corpora": ["x"], "scale": [7, 1]}, "b": {"corpora": ["y"]}}},
+            "domains.a.scale: [7.0, 1.0] is not allowed. Allowed: [low, high], low < high.",
+        ),
         # A word out of a closed vocabulary, at any depth.
         (
             "corpus",

@@ -66,6 +66,36 @@ def test_numbers_stay_numbers(make_card, frames):
     assert found.left_out["reason"].tolist() == ["label-missing"]
 
 
+def test_numbers_are_mapped_to_the_shared_scale_and_what_is_beyond_theirs_is_counted(
+    make_card, frames
+):
+    frames["one"]["arousal"] = [1.0, 3.0, None, 5.0, 5.5, 0.9]
+    frames["two"]["arousal"] = [1.0, 7.0, 4.0, 2.5]
+    card = make_card(
+        target="regression",
+        label="arousal",
+        classes=[],
+        low=-1,
+        high=1,
+        metrics=["ccc"],
+        domains={
+            "one": {"corpora": ["one"], "scale": [1, 5]},
+            "two": {"corpora": ["two"], "scale": [1, 7]},
+        },
+    )
+    found = harmonise(card, "one", frames)
+    assert found.frame["target"].tolist() == [-1.0, 0.0, 1.0]
+    assert found.frame["arousal"].tolist() == [1.0, 3.0, 5.0]  # its own numbers
+    left = found.left_out.set_index("utterance")
+    assert left["reason"].to_dict() == {
+        "one2": "label-missing",
+        "one4": "label-off-scale",
+        "one5": "label-off-scale",
+    }
+    assert left["detail"]["one4"] == "5.5"
+    assert harmonise(card, "two", frames).frame["target"].tolist() == [-1.0, 1.0, 0.0, -0.5]
+
+
 def test_a_column_that_a_corpus_lacks_is_named(make_card, frames):
     with pytest.raises(SplitError, match=r"domain 'two': two has no column 'mood'; it has .*lang"):
         harmonise(make_card(), "two", {"two": frames["two"].drop(columns="mood")})

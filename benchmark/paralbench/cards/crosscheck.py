@@ -114,7 +114,11 @@ def _harmonised(card: HarmonisedCard, catalogue: Catalogue) -> Found:
         if card.target == "regression":
             if domain.map:
                 yield f"{key}.map", "only a target 'classes' has a map"
+            for corpus in corpora:
+                yield from _scale(key, card, domain, corpus)
             continue
+        if domain.scale is not None:
+            yield f"{key}.scale", "only a target 'regression' has a scale"
         yield from _known(f"{key}.map", "class of this card", domain.map.values(), card.classes)
         values = _values(card, domain, corpora)
         if values is None:
@@ -127,6 +131,25 @@ def _harmonised(card: HarmonisedCard, catalogue: Catalogue) -> Found:
     for one, other in card.pairs or permutations(card.domains, 2):
         if one in classes and other in classes and len(classes[one] & classes[other]) < 2:
             yield "pairs", f"{one!r} and {other!r} share fewer than two classes"
+
+
+def _scale(key: str, card: HarmonisedCard, domain: Domain, corpus: CorpusCard) -> Found:
+    """Whether the numbers of a corpus fit the card's scale, or the scale of its domain them."""
+    label = corpus.labels.get(domain.label or card.label)
+    if label is None or label.low is None or label.high is None:
+        return
+    its = f"{label.low:g} to {label.high:g} in {corpus.id}"
+    if domain.scale is not None:
+        if domain.scale[0] < label.low or domain.scale[1] > label.high:
+            yield f"{key}.scale", f"{list(domain.scale)!r} goes beyond the label, which is {its}"
+        return
+    low, high = float(card.low or 0), float(card.high or 0)
+    if label.low < low or label.high > high:
+        yield (
+            key,
+            f"the label is {its}, which leaves this card's {low:g} to {high:g}. Give the domain a "
+            "scale, or the card another low and high",
+        )
 
 
 def _values(card: HarmonisedCard, domain: Domain, corpora: list[CorpusCard]) -> set[str] | None:

@@ -27,10 +27,10 @@ class Split(Part):
 
     ``official`` reads the manifest's ``split`` column; with ``test: development`` its development
     part is the test set where no test utterance carries the label, as its owners keep it: then
-    nothing else is left for development, which is drawn from train. ``leave-one-out`` holds out each value of
-    ``column`` in turn. ``speaker-k-fold`` is stratified by class and grouped by speaker.
-    ``predefined`` reads utterance lists (``utterance,fold,part``) from ``file``, a CSV beside the
-    card. ``leaks`` names what the corpus cannot keep apart; those rows are stamped.
+    nothing else is left for development, which is drawn from train. ``leave-one-out`` holds out
+    each value of ``column`` in turn. ``speaker-k-fold`` is stratified by class and grouped by
+    speaker. ``predefined`` reads utterance lists (``utterance,fold,part``) from ``file``, a CSV
+    beside the card. ``leaks`` names what the corpus cannot keep apart; those rows are stamped.
     """
 
     protocol: Protocol
@@ -136,15 +136,27 @@ class Domain(Part):
     """One side of a transfer pair: corpora, a filter of their rows, and the label map.
 
     ``map`` sends the corpus's class names to the harmonised ones; a class that is not named is
-    left out and counted. Without a map, names are taken as they are. ``fixed`` gives the
-    hyper-parameters of probes trained on this domain, where nothing can be selected on it.
+    left out and counted. Without a map, names are taken as they are. ``scale`` is for numbers: the
+    two ends of the corpus's scale, which are mapped linearly to the card's ``low`` and ``high``;
+    what is beyond them is left out and counted. Without it numbers are taken as they are.
+    ``fixed`` gives the hyper-parameters of probes trained on this domain, where nothing can be
+    selected on it.
     """
 
     corpora: Annotated[tuple[Id, ...], Field(min_length=1), EachOnce]
     label: Text | None = None
     where: Where = Field(default_factory=dict)
     map: dict[str, str] = Field(default_factory=dict)
+    scale: tuple[float, float] | None = None
     fixed: Fixed | None = None
+
+    @model_validator(mode="after")
+    def _scale_rises(self):
+        if self.scale is not None and not self.scale[0] < self.scale[1]:
+            raise WrongKeyError(
+                "scale", f"{list(self.scale)!r} is not allowed. Allowed: [low, high], low < high"
+            )
+        return self
 
 
 class HarmonisedCard(_Target):

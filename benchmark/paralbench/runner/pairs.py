@@ -1,6 +1,7 @@
 """The problem of a transfer pair."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -19,11 +20,11 @@ def pair(card: HarmonisedCard, train: str, test: str, data: Mapping[str, CorpusD
         SplitError: a corpus lacks the label, or the sides share fewer than two classes.
     """
     sides = {name: _side(card, name, data) for name in (train, test)}
-    found = make_pair(card, f"{train} -> {test}", sides[train], sides[test])
+    fixed = card.domains[train].fixed or card.fixed
+    name = f"{train} -> {test}"
+    found = make_pair(card, name, sides[train], sides[test], selects=fixed is None)
     tested = [data[id].card for id in card.domains[test].corpora]
     dropped = rows(found.left_out.assign(kept=False), AUDIT_COLUMNS)
-    own = card.domains[train].fixed
-    fixed = own or card.fixed
     return Problem(
         card=card,
         frame=found.frame,
@@ -36,8 +37,15 @@ def pair(card: HarmonisedCard, train: str, test: str, data: Mapping[str, CorpusD
         selection="development" if fixed is None else "fixed",
         fixed=fixed,
         audit=pd.concat([*(one.audit for one in data.values()), dropped], ignore_index=True),
-        content=[card.content(), *(one.card.content() for one in data.values())],
+        content=[_content(card, train, test), *(one.card.content() for one in data.values())],
     )
+
+
+def _content(card: HarmonisedCard, train: str, test: str) -> dict[str, Any]:
+    """The card as far as the pair depends on it: another corpus on it changes no key of this."""
+    content = card.content()
+    domains = {name: content["domains"][name] for name in (train, test)}
+    return {**content, "domains": domains, "pairs": [[train, test]]}
 
 
 def _side(card: HarmonisedCard, name: str, data: Mapping[str, CorpusData]) -> Harmonised:

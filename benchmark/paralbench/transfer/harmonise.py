@@ -17,7 +17,8 @@ class Harmonised:
     Attributes:
         frame: the corpora's rows with the shared label in ``target``.
         left_out: ``corpus, utterance, reason, detail`` of each utterance that has no such label:
-            ``label-missing``, or ``label-unmapped`` with the corpus's own label.
+            ``label-missing``; ``label-unmapped`` or, for a number beyond the scale,
+            ``label-off-scale``, both with the corpus's own label.
     """
 
     frame: pd.DataFrame
@@ -45,9 +46,10 @@ def harmonise(card: HarmonisedCard, domain: str, frames: Mapping[str, pd.DataFra
     own = rows[label].to_numpy(dtype=object)
     missing = pd.isna(own)
     if card.target == "regression":
-        target = own
-        fits = ~missing
+        wrong = "label-off-scale"
+        target, fits = _rescaled(card, part, own, missing)
     else:
+        wrong = "label-unmapped"
         shared = part.map or {name: name for name in card.classes}
         target = np.array(
             [None if none else shared.get(name) for name, none in zip(own, missing, strict=True)]
@@ -58,7 +60,7 @@ def harmonise(card: HarmonisedCard, domain: str, frames: Mapping[str, pd.DataFra
         {
             "corpus": left["corpus"],
             "utterance": left["utterance"],
-            "reason": np.where(missing[~fits], "label-missing", "label-unmapped"),
+            "reason": np.where(missing[~fits], "label-missing", wrong),
             "detail": [
                 None if none else str(v) for v, none in zip(own[~fits], missing[~fits], strict=True)
             ],
@@ -90,6 +92,21 @@ def common_classes(
             "needed."
         )
     return common
+
+
+def _rescaled(
+    card: HarmonisedCard, domain: Domain, own: np.ndarray, missing: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """A corpus's numbers ``(n,)`` on the card's scale, and whether each is on it."""
+    values = np.where(missing, np.nan, own).astype(np.float64)
+    if domain.scale is None:
+        return values, ~missing
+    least, most = domain.scale
+    low, high = float(card.low or 0), float(card.high or 0)
+    with np.errstate(invalid="ignore"):
+        fits = (values >= least) & (values <= most)
+    shared = low + (values - least) / (most - least) * (high - low)
+    return np.clip(shared, low, high), fits
 
 
 def _rows(

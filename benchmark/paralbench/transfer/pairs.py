@@ -34,7 +34,9 @@ def ordered_pairs(card: HarmonisedCard, here: Collection[str]) -> list[tuple[str
     return [(train, test) for train, test in pairs if train in here and test in here]
 
 
-def make_pair(card: HarmonisedCard, name: str, train: Harmonised, test: Harmonised) -> Pair:
+def make_pair(
+    card: HarmonisedCard, name: str, train: Harmonised, test: Harmonised, *, selects: bool = False
+) -> Pair:
     """Put two domains together, on the classes that both have.
 
     Args:
@@ -42,6 +44,9 @@ def make_pair(card: HarmonisedCard, name: str, train: Harmonised, test: Harmonis
         name: of the fold.
         train: the training domain.
         test: the test domain.
+        selects: whether a development part is to be drawn from train. Then training utterances of
+            unknown speakers are left out where others have one, as ``speaker-unknown``: they may
+            be of a development speaker.
 
     Raises:
         SplitError: they share fewer than two classes.
@@ -53,20 +58,26 @@ def make_pair(card: HarmonisedCard, name: str, train: Harmonised, test: Harmonis
         kept = []
         for side in sides:
             fits = side["target"].isin(classes)
-            other = side[~fits]
-            left_out.append(
-                pd.DataFrame(
-                    {
-                        "corpus": other["corpus"],
-                        "utterance": other["utterance"],
-                        "reason": "class-not-shared",
-                        "detail": other["target"],
-                    }
-                )
-            )
+            left_out.append(_left_out(side[~fits], "class-not-shared", "target"))
             kept.append(side[fits])
         sides = kept
+    if selects:
+        unknown = sides[0]["speaker"].isna()
+        if unknown.any() and not unknown.all():
+            left_out.append(_left_out(sides[0][unknown], "speaker-unknown", None))
+            sides = [sides[0][~unknown], sides[1]]
     frame = pd.concat(sides, ignore_index=True)
     n_train = len(sides[0])
     fold = Fold(name, np.arange(n_train), np.arange(n_train, len(frame)))
     return Pair(frame, classes, fold, pd.concat(left_out, ignore_index=True))
+
+
+def _left_out(frame: pd.DataFrame, reason: str, detail: str | None) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "corpus": frame["corpus"],
+            "utterance": frame["utterance"],
+            "reason": reason,
+            "detail": None if detail is None else frame[detail],
+        }
+    )

@@ -48,7 +48,15 @@ class CorpusError(ParalbenchError):
 
 
 class CorpusNotFoundError(CorpusError):
-    """A corpus is not on this machine; the message says how to get it and where to put it."""
+    """A corpus is not on this machine; the message says how to get it and where to put it.
+
+    Attributes:
+        short: the same in one line, for lists of several corpora.
+    """
+
+    def __init__(self, message: str, short: str | None = None):
+        super().__init__(message)
+        self.short = short or message
 
 
 class FetchError(ParalbenchError):

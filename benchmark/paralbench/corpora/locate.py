@@ -7,7 +7,7 @@ from pathlib import Path
 from paralbench import paths
 from paralbench.cards.corpus import CorpusCard
 from paralbench.cards.yaml_reading import read_yaml
-from paralbench.corpora.advice import VARIABLE, how_to_get
+from paralbench.corpora.advice import VARIABLE, how_in_short, how_to_get
 from paralbench.corpora.fetch import fetched
 from paralbench.errors import CorpusError, CorpusNotFoundError
 
@@ -45,7 +45,8 @@ def locate(card: CorpusCard, roots: Mapping[str, Path] | None = None) -> Path:
         return arrived
     places = "; ".join([*looked, f"corpora.{card.id} in {paths.config_file()}", "what was fetched"])
     raise CorpusNotFoundError(
-        f"corpus {card.id!r} is not on this machine (looked for: {places}). {how_to_get(card)}"
+        f"corpus {card.id!r} is not on this machine (looked for: {places}). {how_to_get(card)}",
+        short=how_in_short(card),
     )
 
 

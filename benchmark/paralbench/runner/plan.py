@@ -1,9 +1,10 @@
 """The plan: which cells a request comes to, in the order that loads each upstream once."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from paralbench.cards import Catalogue, Domain, HarmonisedCard
+from paralbench.corpora.advice import VARIABLE
 from paralbench.errors import CorpusNotFoundError, ParalbenchError
 from paralbench.runner.request import Request
 from paralbench.tables import slots
@@ -61,37 +62,69 @@ def make_plan(catalogue: Catalogue, request: Request, find: Callable[[str], obje
         catalogue: the cards.
         request: what was asked for.
         find: given a corpus id, raises :class:`CorpusNotFoundError` where the corpus is not on
-            this machine. In a suite such a corpus is skipped, with the reason; a task that was
-            asked for by name makes it an error.
+            this machine. A transfer setting without it is skipped, as is a task of a suite, and
+            told; a task that was asked for by name makes it an error.
 
     Raises:
         UnknownNameError: an id that no card has.
-        CorpusNotFoundError: a corpus that was asked for by name is not here.
+        CorpusNotFoundError: the corpus of a task that was asked for by name is not here.
         ParalbenchError: nothing is left to run.
     """
     for upstream in request.upstreams:
         catalogue.upstreams.get(upstream)
-    absent = _Absent(find, strict=request.suite is None)
+    absent = _Absent(find)
     places: list[tuple[str, str, str, str, tuple[str, ...]]] = []
     for id in request.tasks:
-        task = catalogue.tasks.get(id)
-        if absent.reason(task.corpus, f"task {id}") is None:
-            places.append(("within", id, task.corpus, task.corpus, (task.corpus,)))
+        corpus = catalogue.tasks.get(id).corpus
+        error = absent.error(corpus)
+        if error is None:
+            places.append(("within", id, corpus, corpus, (corpus,)))
+        elif request.suite is None:
+            raise error
+        else:
+            absent.wanted(corpus, id)
+    lines = absent.lines()
     for id in request.transfer:
         card = catalogue.harmonised.get(id)
-        wanted = domains_of(card, request)
-        here = [
-            name
-            for name, domain in wanted.items()
-            if not any([absent.reason(corpus, f"{id} on {name}") for corpus in domain.corpora])
-        ]
-        for train, test in ordered_pairs(card, here):
+        pairs, line = _pairs(card, domains_of(card, request), absent)
+        lines += [line] if line else []
+        for train, test in pairs:
             needs = (*card.domains[train].corpora, *card.domains[test].corpora)
             places.append(("pair", id, train, test, tuple(dict.fromkeys(needs))))
     if not places:
-        why = "\n".join(absent.lines) or "no task and no transfer setting was asked for."
-        raise ParalbenchError(f"nothing to run:\n{why}")
-    return Plan(tuple(_cells(request, places, catalogue)), tuple(absent.lines))
+        raise ParalbenchError(_nothing(lines))
+    return Plan(tuple(_cells(request, places, catalogue)), tuple(lines))
+
+
+def _pairs(
+    card: HarmonisedCard, wanted: Collection[str], absent: "_Absent"
+) -> tuple[list[tuple[str, str]], str | None]:
+    """The pairs of domains that are here, and one line about those that are not."""
+    lacks = {
+        name: [corpus for corpus in card.domains[name].corpora if absent.error(corpus)]
+        for name in wanted
+    }
+    everything = ordered_pairs(card, wanted)
+    pairs = ordered_pairs(card, [name for name in wanted if not lacks[name]])
+    missing = list(dict.fromkeys(corpus for found in lacks.values() for corpus in found))
+    if not missing:
+        return pairs, None
+    return pairs, (
+        f"transfer of {card.id}: {len(everything) - len(pairs)} of {len(everything)} pairs, for "
+        f"what is not on this machine: {', '.join(missing)}; `paralbench list corpora` says how to "
+        "get it"
+    )
+
+
+def _nothing(lines: list[str]) -> str:
+    if not lines:
+        return "nothing to run: no task and no transfer setting was asked for."
+    listed = "\n".join(f"  {line}" for line in lines)
+    return (
+        f"nothing to run with the corpora on this machine; what lacks:\n{listed}\n"
+        "Where you have a corpus, name its folder with --root ID=DIR, or put the folder into one "
+        f"that ${VARIABLE} lists."
+    )
 
 
 def domains_of(card: HarmonisedCard, request: Request) -> dict[str, Domain]:
@@ -125,31 +158,30 @@ def _cells(
 
 
 class _Absent:
-    """Asks once per corpus whether it is here, and keeps the reasons of those that are not."""
+    """Asks once per corpus whether it is here, and keeps what is wanted of those that are not."""
 
-    def __init__(self, find: Callable[[str], object], strict: bool):
-        self._find, self._strict = find, strict
-        self._reasons: dict[str, str | None] = {}
+    def __init__(self, find: Callable[[str], object]):
+        self._find = find
+        self._errors: dict[str, CorpusNotFoundError | None] = {}
         self._wanted: dict[str, list[str]] = {}
 
-    def reason(self, corpus: str, wanted_by: str) -> str | None:
-        if corpus not in self._reasons:
+    def error(self, corpus: str) -> CorpusNotFoundError | None:
+        if corpus not in self._errors:
             try:
                 self._find(corpus)
-                self._reasons[corpus] = None
+                self._errors[corpus] = None
             except CorpusNotFoundError as error:
-                if self._strict:
-                    raise
-                self._reasons[corpus] = str(error)
-        if self._reasons[corpus] is not None:
-            self._wanted.setdefault(corpus, []).append(wanted_by)
-        return self._reasons[corpus]
+                self._errors[corpus] = error
+        return self._errors[corpus]
 
-    @property
+    def wanted(self, corpus: str, task: str) -> None:
+        self._wanted.setdefault(corpus, []).append(task)
+
     def lines(self) -> list[str]:
-        lines = []
-        for corpus, wanted in self._wanted.items():
-            # What is missing in one line, how to get it in the next.
-            what, _, how = (self._reasons[corpus] or "").partition(". ")
-            lines.append(f"{corpus} ({', '.join(wanted)}): {what}.\n  {how}".rstrip())
-        return lines
+        """A line for each corpus that is wanted and not here."""
+        found = []
+        for corpus, tasks in self._wanted.items():
+            error = self._errors[corpus]
+            how = error.short if error else ""
+            found.append(f"{corpus} ({', '.join(tasks)}): not on this machine: {how}")
+        return found

@@ -41,6 +41,8 @@ _BUILTIN = {
     "common-voice": f"{_HERE}.common_voice:read",
     "crema-d": f"{_HERE}.crema_d:read",
     "csv": f"{_HERE}.csv_table:read",
+    "daic-woz": f"{_HERE}.daic_woz:read",
+    "e-daic": f"{_HERE}.e_daic:read",
     "emodb": f"{_HERE}.emodb:read",
     "filename": f"{_HERE}.filename:read",
     "fillets": f"{_HERE}.fillets:read",
@@ -60,6 +62,7 @@ _BUILTIN = {
     "sep-28k": f"{_HERE}.sep_28k:read",
     "timit": f"{_HERE}.timit:read",
     "urdu": f"{_HERE}.urdu:read",
+    "urtic": f"{_HERE}.urtic:read",
     "voxceleb1": f"{_HERE}.voxceleb1:read",
 }
 

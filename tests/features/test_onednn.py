@@ -59,8 +59,23 @@ def test_what_it_does_not_serve_is_left_to_torch():
         wanted = functional.linear(x, matrix)
         with torch.inference_mode(), fast_linear():
             assert torch.equal(functional.linear(x, matrix), wanted)
-    with fast_linear(), pytest.raises(RuntimeError, match="shapes"):
-        functional.linear(torch.randn(3, 7), weight)
+    with torch.inference_mode(), fast_linear():
+        with pytest.raises(RuntimeError, match="shapes"):
+            functional.linear(torch.randn(3, 7), weight)
+        with pytest.raises(RuntimeError, match="dtype"):
+            functional.linear(torch.randn(3, 8), weight.bfloat16())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_gives_what_torch_gives_a_contiguous_input(dtype):
+    torch.manual_seed(0)
+    layer = nn.Linear(64, 48).to(dtype)
+    x = torch.randn(5, 7, 64).to(dtype)
+    with torch.inference_mode():
+        wanted = layer(x)
+        with fast_linear():
+            found = layer(x.transpose(0, 1).contiguous().transpose(0, 1))
+    assert torch.equal(found, wanted)
 
 
 def test_multi_head_attention_is_served_too(monkeypatch):

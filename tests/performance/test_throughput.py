@@ -11,11 +11,9 @@ import numpy as np
 import pytest
 import torch
 from tests.performance.clips import make_cache
+from tests.performance.loops import load_plainly, plain_loop, scheduled
 
 from paralbench.cards import load_catalogue
-from paralbench.features.extract import extract
-from paralbench.features.store import FeatureStore
-from paralbench.torchaudio_cure import ensure_torchaudio
 from paralbench.upstreams import blueprints
 from paralbench.upstreams.base import SAMPLE_RATE
 from paralbench.upstreams.openvino_backend import with_openvino
@@ -88,51 +86,17 @@ def test_throughput(record, tmp_path):
 
 def ways_of_encoding(card, cache, folder):
     """By name, a function that encodes some contents and pools every layer over time."""
-    ensure_torchaudio()
-    from transformers import AutoModel
+    model = load_plainly(card, folder / "weights")
 
-    blueprints.write_random(card, folder / "weights")
-    model = AutoModel.from_pretrained(folder / "weights", dtype=torch.float32).eval()
-
-    def encode_batch(group):
-        waveforms = [cache.waveform(content) for content in group]
-        lengths = torch.tensor([len(one) for one in waveforms])
-        batch = torch.zeros(len(group), int(lengths.max()))
-        for row, one in zip(batch, waveforms, strict=True):
-            row[: len(one)] = torch.from_numpy((one - one.mean()) / (one.std() + 1e-7))
-        mask = (torch.arange(batch.shape[1]) < lengths[:, None]).long()
-        with torch.inference_mode():
-            mask = mask if len(group) > 1 else None
-            states = model(batch, attention_mask=mask, output_hidden_states=True).hidden_states
-            frames = model._get_feat_extract_output_lengths(lengths).tolist()
-            return [
-                [layer[row, :valid].mean(0).numpy() for layer in states]
-                for row, valid in enumerate(frames)
-            ]
-
-    def in_batches_of(size):
-        def encode(some):
-            return [encode_batch(some[i : i + size]) for i in range(0, len(some), size)]
-
-        return encode
-
-    def scheduled(precision="fp32", wrap=lambda encoder: encoder):
-        with blueprints.random_encoder(card) as loaded:
-            encoder = wrap(loaded)
-        stores = iter(range(10**6))
-
-        def encode(some):
-            store = FeatureStore(folder / f"{precision}-{id(encoder)}-{next(stores)}")
-            report = extract(encoder, {}, some, cache, store, precision=precision, threads=THREADS)
-            assert report.encoded == len(some)
-
-        return encode
+    def ours(name, wrap=lambda encoder: encoder, **how):
+        with blueprints.random_encoder(card) as encoder:
+            return scheduled(wrap(encoder), cache, folder / name, threads=THREADS, **how)
 
     return {
-        ALONE: in_batches_of(1),
-        NAIVE: in_batches_of(NAIVE_BATCH),
-        FP32: scheduled(),
-        REDUCED: scheduled("fp32-reduced"),
-        BF16: scheduled("bf16"),
-        OPENVINO: scheduled(wrap=with_openvino),
+        ALONE: plain_loop(model, cache, 1),
+        NAIVE: plain_loop(model, cache, NAIVE_BATCH),
+        FP32: ours("fp32"),
+        REDUCED: ours("fp32-reduced", precision="fp32-reduced"),
+        BF16: ours("bf16", precision="bf16"),
+        OPENVINO: ours("openvino", wrap=with_openvino),
     }

@@ -33,7 +33,6 @@ FAMILIES: Registry[Family] = Registry(
     "paralbench.families",
     {
         "ast": "paralbench.upstreams.spectrogram_transformer:load",
-        "ast": "paralbench.upstreams.spectrogram_transformer:load",
         "beats": "paralbench.upstreams.beats:load",
         "emotion2vec": "paralbench.upstreams.emotion2vec:load",
         "fbank": "paralbench.upstreams.fbank:load",

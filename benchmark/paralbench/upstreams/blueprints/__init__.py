@@ -48,7 +48,6 @@ BLUEPRINTS: Registry[Blueprint] = Registry(
     "paralbench.blueprints",
     {
         "ast": "paralbench.upstreams.blueprints.spectrogram_transformers:AST",
-        "ast": "paralbench.upstreams.blueprints.spectrogram_transformers:AST",
         "beats": "paralbench.upstreams.blueprints.beats_model:BEATS",
         "emotion2vec": "paralbench.upstreams.blueprints.emotion2vec_model:EMOTION2VEC",
         "ge2e": "paralbench.upstreams.blueprints.ge2e_model:GE2E",

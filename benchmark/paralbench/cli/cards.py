@@ -11,6 +11,7 @@ from paralbench.cli.options import CardsOption, JsonOption, catalogue
 from paralbench.errors import CorpusNotFoundError, ParalbenchError, UnknownNameError
 
 KINDS = ("upstreams", "tasks", "corpora", "harmonised", "probes", "suites")
+_MOST_SHOWN = 5  # names of a list in a table for people; --json gives all
 
 
 def add_to(app: typer.Typer) -> None:
@@ -99,11 +100,18 @@ def _whereabouts(card: CorpusCard) -> dict[str, str | None]:
 
 
 def _shown(value: Any) -> str:
-    """A value in a table for people: whole numbers in groups of three, what is unknown as ``-``."""
+    """A value in a table for people.
+
+    Whole numbers in groups of three, the beginning of a long list, what is unknown as ``-``.
+    """
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        left = len(value) - _MOST_SHOWN
+        more = f" and {left} more" if left > 0 else ""
+        return " ".join(value[:_MOST_SHOWN]) + more
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
@@ -126,9 +134,11 @@ def _rows(shelves: Catalogue, kind: str) -> list[dict[str, Any]]:
             for card in sorted(shelves.upstreams, key=lambda card: (not card.core, card.id))
         ]
     if kind == "tasks":
+        here = {card.id: _whereabouts(card)["here"] is not None for card in shelves.corpora}
         return [
             {
                 "id": card.id,
+                "tier": "core" if card.core else "extended",
                 "corpus": card.corpus,
                 "label": card.label,
                 "target": card.target
@@ -137,8 +147,9 @@ def _rows(shelves: Catalogue, kind: str) -> list[dict[str, Any]]:
                 "split": card.split.protocol,
                 "metric": card.metrics[0],
                 "span": card.span,
+                "here": here.get(card.corpus, False),
             }
-            for card in shelves.tasks
+            for card in sorted(shelves.tasks, key=lambda card: (not card.core, card.id))
         ]
     if kind == "corpora":
         return [
@@ -154,15 +165,15 @@ def _rows(shelves: Catalogue, kind: str) -> list[dict[str, Any]]:
         ]
     if kind == "harmonised":
         return [
-            {"id": card.id, "label": card.label, "domains": " ".join(card.domains)}
+            {"id": card.id, "label": card.label, "domains": list(card.domains)}
             for card in shelves.harmonised
         ]
     return [
         {
             "id": card.id,
-            "upstreams": " ".join(card.upstreams),
-            "tasks": " ".join(card.tasks),
-            "transfer": " ".join(card.transfer),
+            "upstreams": list(card.upstreams),
+            "tasks": list(card.tasks),
+            "transfer": list(card.transfer),
         }
         for card in shelves.suites
     ]

@@ -1,5 +1,6 @@
 """A small corpus of made-up voices: the emotion is audible, the gender too."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -115,3 +116,18 @@ def paralbench(cards, paralbench_home):
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def layout(tmp_path_factory):
+    """``layout(corpus)``: the folder of its miniature, built once."""
+    built = {}
+
+    def build(corpus):
+        if corpus not in built:
+            built[corpus] = tmp_path_factory.mktemp(corpus)
+            module = importlib.import_module(f"tests.layouts.{corpus.replace('-', '_')}")
+            module.build(built[corpus])
+        return built[corpus]
+
+    return build

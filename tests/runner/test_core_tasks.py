@@ -1,7 +1,5 @@
 """Every core task runs on a miniature of its corpus, in its owners' layout, as it would on it."""
 
-import importlib
-
 import pytest
 
 import paralbench
@@ -32,21 +30,6 @@ def test_the_core_is_the_suites():
     in_core_folder = {card.id for card in CATALOGUE.tasks if card.folder.name == "tasks"}
     assert in_core_folder == CORE
     assert len(CATALOGUE.corpora) >= 25
-
-
-@pytest.fixture(scope="session")
-def layout(tmp_path_factory):
-    """``layout(corpus)``: the folder of its miniature, built once."""
-    built = {}
-
-    def build(corpus):
-        if corpus not in built:
-            built[corpus] = tmp_path_factory.mktemp(corpus)
-            module = importlib.import_module(f"tests.layouts.{corpus.replace('-', '_')}")
-            module.build(built[corpus])
-        return built[corpus]
-
-    return build
 
 
 @pytest.mark.parametrize("id", sorted(TASKS))

@@ -8,6 +8,7 @@ import pandas as pd
 
 from paralbench.cards import HarmonisedCard
 from paralbench.splits.fold import Fold
+from paralbench.tables.frames import column, rows
 from paralbench.transfer.harmonise import Harmonised, common_classes
 
 
@@ -57,15 +58,15 @@ def make_pair(
         classes = common_classes(card, set(train.frame["target"]), set(test.frame["target"]))
         kept = []
         for side in sides:
-            fits = side["target"].isin(classes)
-            left_out.append(_left_out(side[~fits], "class-not-shared", "target"))
-            kept.append(side[fits])
+            fits = column(side, "target").isin(classes).to_numpy()
+            left_out.append(_left_out(rows(side, ~fits), "class-not-shared", "target"))
+            kept.append(rows(side, fits))
         sides = kept
     if selects:
-        unknown = sides[0]["speaker"].isna()
+        unknown = column(sides[0], "speaker").isna().to_numpy()
         if unknown.any() and not unknown.all():
-            left_out.append(_left_out(sides[0][unknown], "speaker-unknown", None))
-            sides = [sides[0][~unknown], sides[1]]
+            left_out.append(_left_out(rows(sides[0], unknown), "speaker-unknown", None))
+            sides = [rows(sides[0], ~unknown), sides[1]]
     frame = pd.concat(sides, ignore_index=True)
     n_train = len(sides[0])
     fold = Fold(name, np.arange(n_train), np.arange(n_train, len(frame)))

@@ -8,6 +8,7 @@ owners' ``cmu_mosei_std_folds.py``, which is parsed and never run; or s3prl's
 """
 
 import ast
+import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from paralbench.cards.corpus import CorpusCard
 from paralbench.corpora.manifest import Manifest
 from paralbench.corpora.readers.files import require
 from paralbench.corpora.readers.listing import manifest_of_table
+from paralbench.corpora.readers.noted import read_noted
 from paralbench.corpora.readers.options import no_options
 from paralbench.corpora.readers.tables import WHERE, read_table, read_text
 from paralbench.errors import CorpusError, MissingExtraError
@@ -102,7 +104,7 @@ def _of_csd(card: CorpusCard, file: Path, folds: dict[str, str]) -> pd.DataFrame
         raise MissingExtraError(f"reading {file.name}", "mosei")
     rows = []
     try:
-        with h5py.File(file, "r") as labels:
+        with h5py.File(io.BytesIO(read_noted(file)), "r") as labels:
             for video, times, features in _videos(card, file, labels):
                 for index, (time, one) in enumerate(zip(times, features, strict=True)):
                     rows.append(

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from paralbench.corpora.readers.noted import read_noted
 from paralbench.errors import CorpusError
 
 _MOST_BYTES = 2**22
@@ -84,7 +85,7 @@ def read_indices(corpus: str, file: Path) -> list[tuple[np.ndarray, np.ndarray]]
             reconstruction of arrays.
     """
     try:
-        content = file.read_bytes()
+        content = read_noted(file)
     except OSError as error:
         raise CorpusError(f"{corpus}: {file} cannot be read: {error.strerror}.") from None
     if len(content) > _MOST_BYTES:

@@ -26,8 +26,9 @@ from paralbench.errors import MissingExtraError, WeightsError
 from paralbench.upstreams import building, checkpoints
 from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, samples_of
 from paralbench.upstreams.fingerprint import files_sha256
+from paralbench.upstreams.found import checkpoint_file
 from paralbench.upstreams.options import folder_of, read_options
-from paralbench.upstreams.pickled import only_file, plain, read_pickled
+from paralbench.upstreams.pickled import plain, read_pickled
 
 if TYPE_CHECKING:
     import torch
@@ -89,7 +90,7 @@ class BeatsEncoder:
 
 
 def load(card: UpstreamCard, folder: Path | None = None) -> BeatsEncoder:
-    """The encoder in a folder with one ``.pt`` file, ``{cfg, model}``; there are no options.
+    """The encoder in a folder's ``.pt`` file, ``{cfg, model}``; there are no options.
 
     Raises:
         CardError: an option or the variant is unknown.
@@ -103,7 +104,7 @@ def load(card: UpstreamCard, folder: Path | None = None) -> BeatsEncoder:
 
     from paralbench.upstreams.beats_network import BeatsNetwork
 
-    file = only_file(folder)
+    file = checkpoint_file(card, folder, (".pt",))
     content = read_pickled(file)
     if not all(isinstance(content.get(name), dict) for name in ("cfg", "model")):
         raise WeightsError(f"{file}: holds no cfg and model, so it is no checkpoint of BEATs.")

@@ -65,7 +65,32 @@ def names_of(source: Weights) -> tuple[str, ...]:
 
 def name_of(source: UrlWeights) -> str:
     """The name under which a file from an address is kept: the address's last part."""
-    return PurePosixPath(unquote(urlsplit(source.url).path)).name or "weights"
+    name = PurePosixPath(unquote(urlsplit(source.url).path)).name
+    return name if name.strip(".") else "weights"
+
+
+def checkpoint_file(card: UpstreamCard, folder: Path, suffixes: tuple[str, ...]) -> Path:
+    """The one file of a folder that holds a checkpoint: as a source of the card names it.
+
+    Args:
+        card: the upstream's.
+        folder: where its weights lie; it may hold other models' checkpoints too.
+        suffixes: of such files.
+
+    Raises:
+        WeightsError: none of that name is there, and not exactly one with such a suffix.
+    """
+    for name in (name for source in card.weights for name in names_of(source)):
+        if name.endswith(suffixes) and (folder / name).is_file():
+            return folder / name
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    found = [one for one in files if one.suffix in suffixes and one.is_file()]
+    if len(found) != 1:
+        some = f" ({', '.join(one.name for one in found[:5])})" if found else ""
+        raise WeightsError(
+            f"{folder}: {len(found)} {' or '.join(suffixes)} files{some}; exactly one is expected."
+        )
+    return found[0]
 
 
 def pinned_by(source: Weights, folder: Path) -> dict[Path, str]:

@@ -122,7 +122,8 @@ class _Encoder:
             raise self._fail(f"an attention's scale of {scale}, for a width of {self.width}")
         rotated = int(head * _ROTARY_SHARE)
         frequencies = _ROPE_THETA ** (-np.arange(0, rotated, 2) / rotated)
-        if not np.allclose(self._weight("/rotary_emb/Expand", 0, 3).ravel(), frequencies):
+        given = self._weight("/rotary_emb/Expand", 0, 3).ravel()
+        if given.shape != frequencies.shape or not np.allclose(given, frequencies):
             raise self._fail("rotations of other frequencies than Moonshine's")
         heads = self.width // head
         return {

@@ -135,25 +135,6 @@ def read_pickled(file: Path, *, allow: Iterable[str] = ()) -> dict[Any, Any]:
     return loaded
 
 
-def only_file(folder: Path, suffixes: tuple[str, ...] = (".pt",)) -> Path:
-    """The folder's one file with such a suffix.
-
-    Raises:
-        WeightsError: there is none, or several.
-    """
-    found = (
-        sorted(one for one in folder.iterdir() if one.suffix in suffixes and one.is_file())
-        if folder.is_dir()
-        else []
-    )
-    if len(found) != 1:
-        some = f" ({', '.join(one.name for one in found[:5])})" if found else ""
-        raise WeightsError(
-            f"{folder}: {len(found)} {' or '.join(suffixes)} files{some}; exactly one is expected."
-        )
-    return found[0]
-
-
 def plain(value: Any, *, where: Path, depth: int = 0) -> Any:
     """Configurations as plain data: mappings, lists, numbers, strings; tensors stay as they are.
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import JsonValue
 
 from paralbench.cards import UpstreamCard
+from paralbench.upstreams.found import names_of
 from paralbench.upstreams.s3prl_family import model_of
-from paralbench.upstreams.s3prl_family.checkpoint import names
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,7 +57,7 @@ class S3prlBlueprint:
         """One file, named as the card's first source names it."""
         import torch
 
-        name = PurePosixPath((names(card) or [FILE])[0]).name
+        name = PurePosixPath((names_of(card.weights[0]) or [FILE])[0]).name
         torch.save(_model(card).content(module, dict(card.architecture)), folder / name)
 
 

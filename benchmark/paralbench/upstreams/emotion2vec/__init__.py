@@ -23,8 +23,8 @@ from paralbench.upstreams.base import SAMPLE_RATE, Batching, HiddenStates, sampl
 from paralbench.upstreams.emotion2vec import checkpoint
 from paralbench.upstreams.emotion2vec.settings import Settings
 from paralbench.upstreams.fingerprint import files_sha256
+from paralbench.upstreams.found import checkpoint_file
 from paralbench.upstreams.options import folder_of, read_options
-from paralbench.upstreams.pickled import only_file
 
 if TYPE_CHECKING:
     import torch
@@ -91,7 +91,7 @@ class Emotion2vecEncoder:
 
 
 def load(card: UpstreamCard, folder: Path | None = None) -> Emotion2vecEncoder:
-    """The encoder in a folder with ``config.yaml`` and one ``.pt`` file; there are no options.
+    """The encoder in a folder with ``config.yaml`` and a ``.pt`` file; there are no options.
 
     Raises:
         CardError: an option or the variant is unknown.
@@ -103,7 +103,7 @@ def load(card: UpstreamCard, folder: Path | None = None) -> Emotion2vecEncoder:
 
     read_options(card, {})
     folder = folder_of(card, folder)
-    file = only_file(folder)
+    file = checkpoint_file(card, folder, (".pt",))
     config = checkpoint.read_config(folder)
     building.check_architecture(card, config, folder / checkpoint.CONFIG)
     settings = Settings.read(config, folder / checkpoint.CONFIG)

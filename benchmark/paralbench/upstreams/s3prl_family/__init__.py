@@ -24,8 +24,9 @@ from paralbench.errors import CardError
 from paralbench.torchaudio_cure import ensure_torchaudio
 from paralbench.upstreams.base import Encoder
 from paralbench.upstreams.fingerprint import files_sha256
+from paralbench.upstreams.found import checkpoint_file
 from paralbench.upstreams.options import check_options, check_variant, folder_of
-from paralbench.upstreams.s3prl_family.checkpoint import Checkpoint, find_file
+from paralbench.upstreams.s3prl_family.checkpoint import SUFFIXES, Checkpoint
 
 VERSION = 1
 NAME = "s3prl"
@@ -50,7 +51,7 @@ def load(card: UpstreamCard, folder: Path | None = None) -> Encoder:
             architecture than the card.
     """
     name = model_of(card)
-    file = find_file(card, folder_of(card, folder))
+    file = checkpoint_file(card, folder_of(card, folder), SUFFIXES)
     checkpoint = Checkpoint.read(file)
     ensure_torchaudio()  # s3prl imports torchaudio
     module = import_module(f"{__name__}.{MODELS[name]}")

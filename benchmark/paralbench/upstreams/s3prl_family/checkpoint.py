@@ -1,13 +1,10 @@
-"""A checkpoint of fairseq or s3prl: found in a folder, read as data, compared with the card."""
+"""A checkpoint of fairseq or s3prl, read as data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
-from paralbench.cards import UpstreamCard
-from paralbench.cards.upstream import HubWeights, UrlWeights
 from paralbench.errors import WeightsError
 from paralbench.upstreams import pickled
 
@@ -95,29 +92,6 @@ class Checkpoint:
                 f"{self.file}: no {key!r} in it, so it is no checkpoint of this model. It "
                 f"holds: {keys}."
             ) from None
-
-
-def find_file(card: UpstreamCard, folder: Path) -> Path:
-    """The checkpoint file: the one that a source of the card names, else the only one.
-
-    Raises:
-        WeightsError: there is none, or several.
-    """
-    for name in names(card):
-        if (folder / name).is_file():
-            return folder / name
-    return pickled.only_file(folder, SUFFIXES)
-
-
-def names(card: UpstreamCard) -> list[str]:
-    """The files that the card's sources name, relative to the folder."""
-    found: list[str] = []
-    for source in card.weights:
-        if isinstance(source, HubWeights):
-            found += [file.name for file in source.files]
-        elif isinstance(source, UrlWeights):
-            found.append(PurePosixPath(unquote(urlsplit(source.url).path)).name)
-    return found
 
 
 def typed(

@@ -17,7 +17,7 @@ def home() -> Path:
 
 
 def config_file() -> Path:
-    """The user's settings, which need not exist: ``$PARALBENCH_CONFIG``, else in the usual place."""
+    """The user's settings, which need not exist: `$PARALBENCH_CONFIG`, else the usual place."""
     given = os.environ.get("PARALBENCH_CONFIG")
     if given:
         return Path(given).expanduser().resolve()

@@ -68,7 +68,7 @@ def test_a_missing_key_is_named(smallest, write, tmp_path, kind):
             "task",
             {"metrics": ["uar", "UAR"]},
             "metrics.1: 'UAR' is not allowed. Did you mean 'uar'? Allowed: uar, wa, weighted-f1, "
-            "macro-f1, ccc, pearson, mae.",
+            "macro-f1, positive-f1, ccc, pearson, mae.",
         ),
         (
             "task",
@@ -182,7 +182,8 @@ def test_a_missing_key_is_named(smallest, write, tmp_path, kind):
         (
             "task",
             {"metrics": ["uar", "ccc"]},
-            "metrics: ccc does not fit target 'classes'. Allowed: uar, wa, weighted-f1, macro-f1.",
+            "metrics: ccc does not fit target 'classes'. Allowed: uar, wa, weighted-f1, macro-f1, "
+            "positive-f1.",
         ),
         ("task", {"classes": ["a"]}, "classes: ['a'] is not allowed. Allowed: at least two names."),
         ("task", {"classes": ["a", "b", "a"]}, "classes: 'a' stands here twice."),

@@ -28,6 +28,9 @@ REFERENCES = {
     "wa": accuracy_score,
     "weighted-f1": lambda t, p: f1_score(t, p, average="weighted", zero_division=0),
     "macro-f1": lambda t, p: f1_score(t, p, average="macro", zero_division=0),
+    "positive-f1": lambda t, p: f1_score(
+        t, p, labels=[max({*t, *p})], average="macro", zero_division=0
+    ),
 }
 CLASSES = ["angry", "happy", "neutral", "sad", "surprised"]
 pairs = st.lists(
@@ -40,9 +43,12 @@ pairs = st.lists(
 def test_agrees_with_scikit_learn(name, pairs):
     truth, prediction = map(list, zip(*pairs, strict=True))
     assume(name != "uar" or len(set(truth)) > 1)
+    assume(name != "positive-f1" or max({*truth, *prediction}) in truth)
     expected = REFERENCES[name](truth, prediction)
     assert METRICS[name](truth, prediction) == pytest.approx(expected)
-    # Declared classes that do not occur change nothing.
+    # Declared classes that do not occur change nothing, but for which one is the last.
+    if name == "positive-f1":
+        return
     assert METRICS[name](truth, prediction, CLASSES) == pytest.approx(expected)
 
 
@@ -74,7 +80,7 @@ def test_summed_statistics_of_any_parts_give_the_score_of_the_union(name, data):
     assert scores.shape == (len(prediction),)
     for row, score in zip(prediction, scores, strict=True):
         try:
-            expected = metric(np.repeat(truth, taken), np.repeat(row, taken))
+            expected = metric(np.repeat(truth, taken), np.repeat(row, taken), range(4))
         except UndefinedMetricError:
             assert np.isnan(score)
         else:
@@ -96,6 +102,16 @@ def test_chance_of_uar_is_the_same_for_every_constant():
         score = METRICS["uar"](truth, [constant] * len(truth))
         assert score == pytest.approx(METRICS["uar"].chance(truth))
     assert METRICS["uar"].chance(3) == pytest.approx(1 / 3)
+
+
+def test_f1_of_the_positive_class():
+    truth, prediction = ["no", "yes", "yes", "no"], ["yes", "yes", "no", "no"]
+    metric = METRICS["positive-f1"]
+    assert metric(truth, prediction, ["no", "yes"]) == 0.5
+    always = metric(truth, ["yes"] * 4, ["no", "yes"])
+    assert metric.chance(truth) == pytest.approx(always)
+    with pytest.raises(UndefinedMetricError, match="no utterance of the positive class"):
+        metric(["no", "no"], ["yes", "no"], ["no", "yes"])
 
 
 def test_uar_of_one_class_is_undefined():

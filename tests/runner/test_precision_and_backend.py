@@ -87,7 +87,9 @@ def test_openvino_is_told_and_gives_the_same_features(run, small, cards, monkeyp
 def test_what_openvino_does_not_compute_is_refused(run):
     with pytest.raises(ParalbenchError, match=r"openvino.*in fp32, not on cpu in bf16"):
         run("half", precision="bf16", backend="openvino")
-    with pytest.raises(ParalbenchError, match=r"backend: 'tvm' is not allowed\. Allowed: torch, op"):
+    with pytest.raises(
+        ParalbenchError, match=r"backend: 'tvm' is not allowed\. Allowed: torch, op"
+    ):
         run("other", backend="tvm")
 
 

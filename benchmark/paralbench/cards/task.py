@@ -14,11 +14,11 @@ Protocol = Literal[
     "speaker-k-fold",
     "predefined",
 ]
-MetricName = Literal["uar", "wa", "weighted-f1", "macro-f1", "ccc", "pearson", "mae"]
+MetricName = Literal["uar", "wa", "weighted-f1", "macro-f1", "positive-f1", "ccc", "pearson", "mae"]
 RecipeName = Literal["paralbench", "layers", "majority", "duration"]
 Normalisation = Literal["none", "speaker"]
 Where = dict[str, Annotated[tuple[Text, ...], Field(min_length=1)]]
-CLASS_METRICS = ("uar", "wa", "weighted-f1", "macro-f1")
+CLASS_METRICS = ("uar", "wa", "weighted-f1", "macro-f1", "positive-f1")
 NUMBER_METRICS = ("ccc", "pearson", "mae")
 
 
@@ -110,6 +110,11 @@ class _Target(Card):
                 "metrics",
                 f"{', '.join(wrong)} does not fit target {self.target!r}. Allowed: "
                 f"{', '.join(allowed)}",
+            )
+        if "positive-f1" in self.metrics and len(self.classes) != 2:
+            raise WrongKeyError(
+                "metrics",
+                "positive-f1 is not allowed. Allowed: only with two classes, the positive one last",
             )
         if (self.selection == "fixed") != (self.fixed is not None):
             raise WrongKeyError("fixed", "given exactly when 'selection' is 'fixed'")

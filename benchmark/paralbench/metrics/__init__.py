@@ -3,6 +3,7 @@
 from paralbench.metrics.base import Metric
 from paralbench.metrics.classes import (
     MacroF1,
+    PositiveF1,
     UnweightedAverageRecall,
     WeightedAccuracy,
     WeightedF1,
@@ -21,6 +22,7 @@ METRICS: dict[str, Metric] = {
         WeightedAccuracy(),
         WeightedF1(),
         MacroF1(),
+        PositiveF1(),
         ConcordanceCorrelation(),
         PearsonCorrelation(),
         MeanAbsoluteError(),

@@ -1,4 +1,4 @@
-"""Metrics of classes: UAR, WA, weighted and macro F1."""
+"""Metrics of classes: UAR, WA, weighted and macro F1, and F1 of the positive class."""
 
 import numpy as np
 
@@ -162,6 +162,47 @@ class MacroF1(ClassMetric):
     def _chance_given(self, share: Floats) -> float:
         p = float(share.max())
         return 2 * p / (1 + p) / len(share)
+
+
+class PositiveF1(ClassMetric):
+    r"""F1 of the positive class of two, which is the last one of the task's classes.
+
+    .. math::
+
+        \text{F1} = \frac{2\,\text{hits}_+}{\text{utterances}_+ + \text{predictions}_+}
+
+    Chance is what always saying the positive class scores, :math:`2 p / (1 + p)` for its share p:
+    the best that one answer can reach.
+
+    Source: scikit-learn, ``f1_score(average="binary", zero_division=0)``.
+
+    Range: 0 to 1. Raises: UndefinedMetricError if the truth holds no utterance of that class.
+
+    Examples:
+        >>> round(PositiveF1()(["no", "no", "no", "yes"], ["yes"] * 4), 4)
+        0.4
+        >>> round(PositiveF1().chance(["no", "no", "no", "yes"]), 4)
+        0.4
+    """
+
+    name = "positive-f1"
+    title = "F1 of the positive class"
+    averages_over_classes = True  # a part without the positive class measures something else
+
+    def value(self, sums: Floats) -> Floats:
+        """Scores from summed rows; NaN where the positive class does not occur."""
+        utterances = counts(sums)[0][..., -1]
+        return np.where(utterances > 0, _f1(sums)[..., -1], np.nan)
+
+    def why_undefined(self, sums: Floats) -> str:
+        """Why the score is undefined, for people to read."""
+        if not counts(sums)[0].sum():
+            return super().why_undefined(sums)
+        return "the truth holds no utterance of the positive class, the last one"
+
+    def _chance_given(self, share: Floats) -> float:
+        p = float(share[-1])
+        return 2 * p / (1 + p)
 
 
 def chance_normalised(uar: float, n_classes: int) -> float:

@@ -238,6 +238,8 @@ class _Model:
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,  # another process may be pinned to the same cores
+            # Of code made for a length, 5000 pieces by default: 2 MB more with every new length.
+            "CPU_RUNTIME_CACHE_CAPACITY": 50,
         }
         compiled = openvino.Core().compile_model(self._converted, "CPU", settings)
         self._converted = None  # the compiled model has weights of its own

@@ -155,17 +155,27 @@ def _template(frame: pd.DataFrame, audio: AudioFiles) -> tuple[str | None, float
     rows = frame.iloc[::step].to_dict("records")
     votes: Counter[str] = Counter()
     for row in rows:
-        votes.update({one for column in frame.columns for one in _paths(row, column, below, audio)})
+        ways = (one for column in frame.columns for one in _paths(row, column, below, audio))
+        votes.update(dict.fromkeys(ways, 1))  # in the order of the columns, which decides ties
     best: tuple[str | None, float] = (None, 0.0)
-    # Few columns first: a folder's name is a name where all rows have it.
-    ordered = sorted(votes.items(), key=lambda vote: (-vote[1], vote[0].count("{")))
-    for template, _ in ordered[:5]:
+    # Few columns first: a folder's name is a name where all rows have it. A file's name rather than
+    # a speaker's, where each speaker has one file.
+    ordered = sorted(
+        votes, key=lambda way: (-votes[way], way.count("{"), not _has_suffix(way, rows, audio))
+    )
+    for template in ordered[:5]:
         paths = filled(template, frame)
         there = sum(without_suffix(path, audio.suffixes) in audio.paths for path in paths)
         if there / len(frame) > best[1]:
             best = (template, there / len(frame))
     enough = best[1] >= _ENOUGH or best[1] * len(frame) >= _ENOUGH * len(audio)
     return best if enough else (None, 0.0)
+
+
+def _has_suffix(template: str, rows: list[dict[Any, str]], audio: AudioFiles) -> bool:
+    """Whether the column at a template's end names files with their suffix."""
+    column = template.rpartition("{")[2].removesuffix("}")
+    return all(without_suffix(row[column], audio.suffixes) != row[column] for row in rows)
 
 
 def _paths(

@@ -112,6 +112,29 @@ def test_gradients_are_left_to_torch():
     assert layer.weight.grad is not None
 
 
+def test_memory_does_not_grow_with_the_number_of_lengths(run_python):
+    """In a process of its own: oneDNN reads the bound once."""
+    code = """
+import torch
+from paralbench.features.arithmetic import arithmetic
+from paralbench.features.onednn import CACHE_CAPACITY
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+layer = torch.nn.Conv1d(256, 256, 3, stride=2)
+with arithmetic(threads=1):
+    for length in range(300, 300 + 3 * CACHE_CAPACITY):
+        if length == 300 + CACHE_CAPACITY:
+            before = resident()
+        layer(torch.zeros(1, 256, length))
+print((resident() - before) / 2**20)
+"""
+    bounded = float(run_python(code).stdout)
+    free = float(run_python(code, env={"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024"}).stdout)
+    assert bounded < free / 3
+
+
 def test_torch_s_function_returns():
     original = functional.linear
     with fast_linear():

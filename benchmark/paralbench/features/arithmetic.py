@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from paralbench.features.onednn import fast_linear
+from paralbench.features.onednn import bound_cache, fast_linear
 from paralbench.features.precision import get_precision
 
 
@@ -30,6 +30,7 @@ def arithmetic(threads: int, precision: str = "fp32") -> Iterator[None]:
     cudnn = torch.backends.cudnn
     before = torch.get_num_threads(), cudnn.deterministic, cudnn.benchmark
     settings = _settings()
+    bound_cache()
     torch.set_num_threads(threads)
     cudnn.deterministic, cudnn.benchmark = True, False
     _set([(owner, name, fewer if reduce else exact) for owner, name, _, exact, fewer in settings])

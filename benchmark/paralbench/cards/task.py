@@ -15,7 +15,24 @@ Protocol = Literal[
     "predefined",
 ]
 MetricName = Literal["uar", "wa", "weighted-f1", "macro-f1", "positive-f1", "ccc", "pearson", "mae"]
-RecipeName = Literal["paralbench", "layers", "majority", "duration"]
+RecipeName = Literal[
+    "paralbench",
+    "layers",
+    "superb",
+    "mlp",
+    "ridge",
+    "lda",
+    "svm",
+    "logistic",
+    "knn",
+    "few-shot-1",
+    "few-shot-4",
+    "few-shot-16",
+    "emobox",
+    "attentive",
+    "majority",
+    "duration",
+]
 Normalisation = Literal["none", "speaker"]
 Where = dict[str, Annotated[tuple[Text, ...], Field(min_length=1)]]
 CLASS_METRICS = ("uar", "wa", "weighted-f1", "macro-f1", "positive-f1")

@@ -1,54 +1,157 @@
-"""Training probes on one fold: choose on development speakers, refit on all of train, test once."""
+"""Training the probes of a problem: every recipe's trainer behind one function.
+
+Hyper-parameters are chosen on development utterances alone, whose speakers are in neither the
+fitting nor the test part; the labels of test utterances are never read.
+"""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import ceil
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from paralbench.cards import Fixed
 from paralbench.errors import ProbeError
 from paralbench.metrics import METRICS
-from paralbench.probes.engine import Trainer
-from paralbench.probes.jobs import Index, Job, Prepared, prepare
-from paralbench.probes.recipes import Recipe
-from paralbench.probes.result import ProbeResult
-from paralbench.probes.selection import (
-    Choice,
-    development_curves,
-    join,
-    pick,
-    to_predictions,
+from paralbench.probes.inputs import FoldRows, Index, Inputs
+from paralbench.probes.recipes import (
+    Classical,
+    ClosedForm,
+    FewShot,
+    Majority,
+    Neighbours,
+    Recipe,
+    Trained,
 )
+from paralbench.probes.result import ProbeResult
+from paralbench.probes.settings import Settings
 from paralbench.probes.target import Target
-
-MEMORY = 1 << 30  # bytes of one chunk's tensors beside the features
 
 Draw = Callable[[int], tuple[Index, Index]]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How the engine runs; results do not depend on it beyond rounding.
+class Trainer(Protocol):
+    """What the module of a kind of recipe offers as ``train``."""
 
-    Attributes:
-        device: where the probes train.
-        dtype: type of the arithmetic.
-        memory: bytes that one chunk of probes may take beside the features; at least one job at
-            one point is trained at a time.
+    def __call__(
+        self,
+        recipe: Recipe,
+        inputs: Inputs,
+        target: Target,
+        folds: Sequence[FoldRows],
+        *,
+        metric: str,
+        seeds: Sequence[int],
+        fixed: Fixed | None,
+        settings: Settings,
+    ) -> list[list[ProbeResult]]:
+        """For each fold its results; arguments are checked, and as of :func:`train_folds`."""
+        ...
+
+
+def _trainer(recipe: Recipe) -> Trainer:
+    """The trainer of a recipe; only its own module is imported."""
+    match recipe:
+        case Trained() if recipe.reads == "frames":
+            from paralbench.probes.framewise import train
+        case Trained():
+            from paralbench.probes.descent import train
+        case ClosedForm():
+            from paralbench.probes.closed_form import train
+        case Classical():
+            from paralbench.probes.classical import train
+        case Neighbours():
+            from paralbench.probes.neighbours import train
+        case FewShot():
+            from paralbench.probes.few_shot import train
+        case Majority():
+            from paralbench.probes.floors import train
+        case _:
+            raise TypeError(f"no trainer for {type(recipe).__name__}")
+    return train
+
+
+def train_folds(
+    recipe: Recipe,
+    inputs: Inputs,
+    target: Target,
+    folds: Sequence[FoldRows],
+    *,
+    metric: str,
+    seeds: Sequence[int] | None = None,
+    fixed: Fixed | None = None,
+    settings: Settings | None = None,
+) -> list[list[ProbeResult]]:
+    """Train the probes of all folds and seeds and predict the folds' test utterances.
+
+    For each seed, every point of the recipe's grid is trained on the fitting utterances and scored
+    on the development utterances; the best one is trained again, standardised anew, on all of the
+    fold's training utterances, and predicts its test utterances.
+
+    Args:
+        recipe: how.
+        inputs: statistics of all utterances.
+        target: labels of all utterances; those of test utterances are never read.
+        folds: positions in ``inputs``. With ``fixed``, their draws are not looked at.
+        metric: the metric that chooses; the loss of a regression follows it: 1 - CCC for ``ccc``
+            and ``pearson``, the absolute error for ``mae``, so that what is trained is what is
+            scored. Classes have class-weighted cross entropy.
+        seeds: one for each draw of the folds; by default 0 to ``recipe.n_seeds - 1``.
+        fixed: hyper-parameters, where nothing is to be chosen. Recipes to which they do not apply
+            have fixed ones of their own.
+        settings: device, type and memory.
+
+    Returns:
+        for each fold its results: one, or one for each layer.
+
+    Raises:
+        ProbeError: features are not finite, the training utterances cannot teach anything, or the
+            recipe cannot be trained on this kind of target. The message names the fold.
     """
-
-    device: str = "cpu"
-    dtype: torch.dtype = torch.float32
-    memory: int = MEMORY
+    seeds = tuple(range(recipe.n_seeds)) if seeds is None else tuple(seeds)
+    if METRICS[metric].kind != target.kind:
+        raise ProbeError(f"metric: {metric!r} does not score a target {target.kind!r}.")
+    if target.kind not in recipe.targets:
+        raise ProbeError(
+            f"recipe {recipe.name!r} cannot be trained on a target {target.kind!r}. Allowed: "
+            f"{', '.join(recipe.targets)}."
+        )
+    used = []
+    for fold in folds:
+        chooses = recipe.selects and fixed is None
+        if chooses and len(fold.draws) != len(seeds):
+            raise ProbeError(
+                f"fold {fold.name!r}: {len(fold.draws)} development draws for {len(seeds)} seeds; "
+                "give one for each, or fixed hyper-parameters."
+            )
+        draws = fold.draws if chooses else ()
+        for rows in (fold.train, *(fitted for fitted, _ in draws)):
+            try:
+                target.check(rows)
+            except ProbeError as error:
+                raise ProbeError(f"fold {fold.name!r}: {error}") from None
+        used += [fold.train, fold.test]
+    if len(inputs) != len(target.values):
+        raise ProbeError(
+            f"features of {len(inputs)} utterances for {len(target.values)} targets: as many are "
+            "expected."
+        )
+    inputs.check(np.concatenate(used))
+    return _trainer(recipe)(
+        recipe,
+        inputs,
+        target,
+        folds,
+        metric=metric,
+        seeds=seeds,
+        fixed=fixed,
+        settings=settings or Settings(),
+    )
 
 
 def train_probes(
     recipe: Recipe,
-    features: npt.NDArray[np.float32],
+    features: npt.NDArray[np.float32] | Inputs,
     target: Target,
     train: Index,
     test: Index,
@@ -59,190 +162,39 @@ def train_probes(
     seeds: Sequence[int] | None = None,
     settings: Settings | None = None,
 ) -> list[ProbeResult]:
-    """Train the probes of one fold and predict its test utterances.
-
-    For each seed, every point of the recipe's grid is trained on the fitting utterances and scored
-    on the development utterances after each checkpoint; the best point and checkpoint are then
-    trained again, standardised anew, on all of ``train``, and predict ``test``.
+    """The results of a single fold; see :func:`train_folds`.
 
     Args:
-        recipe: ``paralbench``, ``layers`` or ``duration``.
-        features: of all utterances, ``(n, layers, dim)``.
-        target: labels of all utterances; those of ``test`` are never read.
-        train: positions in ``features``.
-        test: the same.
-        metric: the metric that chooses; the loss of a regression follows it: 1 - CCC for ``ccc``
-            and ``pearson``, the absolute error for ``mae``, so that what is trained is what is
-            scored. Classes have class-weighted cross entropy.
+        recipe: how.
+        features: means ``(n, layers, dim)``, or all the statistics that the recipe reads.
+        target: labels of all utterances.
+        train: positions of the training utterances.
+        test: the same of the test utterances.
+        metric: the metric that chooses.
         draw: given a seed, the positions to fit on and to choose on; see
             :func:`paralbench.splits.develop.development`.
         fixed: hyper-parameters, instead of choosing any.
         seeds: instead of 0 to ``recipe.n_seeds - 1``.
-        settings: device, precision and memory.
-
-    Returns:
-        one result; from the recipe ``layers`` one for each layer.
+        settings: device, type and memory.
 
     Raises:
-        ProbeError: features are not finite, or the training utterances cannot teach anything.
+        ProbeError: see :func:`train_folds`.
         SplitError: no development utterances can be drawn.
     """
-    seeds = tuple(range(recipe.n_seeds)) if seeds is None else tuple(seeds)
-    train, test = np.asarray(train, dtype=np.int64), np.asarray(test, dtype=np.int64)
-    if (draw is None) == (fixed is None):
+    if recipe.selects and (draw is None) == (fixed is None):
         raise ProbeError("give development utterances to choose on, or fixed hyper-parameters.")
-    target.check(train)
-    drawn = [] if draw is None else [draw(seed) for seed in seeds]
-    for fitted, _ in drawn:
-        target.check(fitted)
-    development = tuple(chosen for _, chosen in drawn)
-    _check(features, target, np.concatenate([train, test, *development]))
-    cell = _Cell(features, target, recipe, metric, settings or Settings())
-    layers = range(features.shape[1]) if recipe.input == "layers" else [None]
-    if fixed is not None:
-        steps = ceil(fixed.epochs * len(train) / min(recipe.batch_size, len(train)))
-        one = Choice(fixed.learning_rate, fixed.weight_decay, steps, None)
-        choices = [one] * (len(layers) * len(seeds))
-    else:
-        choices = cell.choose(
-            [
-                Job(fitted, seed, layer, chosen)
-                for layer in layers
-                for seed, (fitted, chosen) in zip(seeds, drawn, strict=True)
-            ]
-        )
-    results = []
-    for number, layer in enumerate(layers):
-        own = choices[number * len(seeds) : (number + 1) * len(seeds)]
-        jobs = [Job(train, seed, layer) for seed in seeds]
-        outputs, weights, prediction = cell.test(jobs, own, test)
-        classes = target.kind == "classes"
-        results.append(
-            ProbeResult(
-                layer="mix" if layer is None else str(layer),
-                selection="development" if fixed is None else "fixed",
-                seeds=seeds,
-                prediction=prediction,
-                probability=outputs.softmax(2).cpu().numpy() if classes else None,
-                choices=tuple(own),
-                layer_weights=weights,
-                development=development,
-                n_train=len(train),
-            )
-        )
+    seeds = tuple(range(recipe.n_seeds)) if seeds is None else tuple(seeds)
+    draws = () if draw is None else tuple(draw(seed) for seed in seeds)
+    positions = [np.asarray(rows, dtype=np.int64) for rows in (train, test)]
+    inputs = features if isinstance(features, Inputs) else Inputs(features)
+    (results,) = train_folds(
+        recipe,
+        inputs,
+        target,
+        [FoldRows("the fold", *positions, draws)],
+        metric=metric,
+        seeds=seeds,
+        fixed=fixed,
+        settings=settings,
+    )
     return results
-
-
-class _Cell:
-    """Features, targets and recipe, and what the engine does with them."""
-
-    def __init__(
-        self,
-        features: npt.NDArray[np.float32],
-        target: Target,
-        recipe: Recipe,
-        metric: str,
-        settings: Settings,
-    ):
-        # A copy where the features are mapped from a file: torch wants arrays that it may write.
-        data = torch.from_numpy(np.require(features, requirements=["C", "W"]))
-        self.data = data.to(settings.device, settings.dtype)
-        self.target, self.recipe, self.metric = target, recipe, metric
-        self.loss, self.memory = loss_name(target, metric), settings.memory
-
-    def choose(self, jobs: list[Job]) -> list[Choice]:
-        """The choice of each job, in chunks of jobs, and of points where one job is large."""
-        points, checkpoints = self.recipe.points, self.recipe.checkpoints
-        n_jobs, n_points, batch = self._chunk(jobs)
-        choices: list[Choice] = []
-        for first in range(0, len(jobs), n_jobs):
-            prepared = prepare(self.data, self.target, jobs[first : first + n_jobs])
-            parts = [
-                development_curves(
-                    prepared,
-                    self.target,
-                    self.recipe,
-                    points[i : i + n_points],
-                    self.metric,
-                    self.loss,
-                    batch,
-                )
-                for i in range(0, len(points), n_points)
-            ]
-            choices += pick(join(parts), points, checkpoints, self.metric)
-        return choices
-
-    def _chunk(self, jobs: list[Job]) -> tuple[int, int, int]:
-        """Jobs and points that are trained at once, and utterances whose outputs are."""
-        layers, dim = 1 if jobs[0].layer is not None else self.data.shape[1], self.data.shape[2]
-        batch = min(self.recipe.batch_size, max(len(job.rows) for job in jobs))
-        width = self.data.element_size()
-        shared = width * layers * dim * (batch + 2)
-        each = width * self.target.n_outputs * (7 * dim + 3 * batch * layers)
-        n_points = int(np.clip((self.memory - shared) // each, 1, len(self.recipe.points)))
-        return int(max(1, self.memory // (shared + n_points * each))), n_points, batch
-
-    def test(
-        self, jobs: list[Job], choices: Sequence[Choice], test: Index
-    ) -> tuple[torch.Tensor, npt.NDArray[np.float64], npt.NDArray[Any]]:
-        """Train each job at its choice and predict.
-
-        Returns:
-            outputs ``(jobs, n_test, outputs)`` in double precision, weights of the layers
-            ``(jobs, layers)``, predictions ``(jobs, n_test)``.
-        """
-        prepared = prepare(self.data, self.target, jobs)
-        trainer = self.fit(prepared, choices)
-        rows = torch.from_numpy(test).to(self.data.device).expand(len(jobs), -1)
-        outputs = trainer.outputs(rows, self.recipe.batch_size)
-        prediction = to_predictions(outputs, self.target, prepared.centre, prepared.spread)[:, 0]
-        mix = trainer.average().mix
-        weights = np.ones((len(jobs), 1))
-        if mix is not None:
-            weights = mix[:, :, 0].double().softmax(1).cpu().numpy()
-        return outputs[:, 0].double(), weights, prediction
-
-    def fit(self, prepared: Prepared, choices: Sequence[Choice]) -> Trainer:
-        """Train each job at its own choice, for its own steps, averaging the second half."""
-        trainer = Trainer(
-            prepared,
-            [(one.learning_rate, one.weight_decay) for one in choices],
-            each=True,
-            batch_size=self.recipe.batch_size,
-            mix_rate=self.recipe.mix_rate,
-            loss=self.loss,
-            n_outputs=self.target.n_outputs,
-        )
-        steps = torch.tensor([[one.steps] for one in choices], device=prepared.device)
-        while trainer.step < int(steps.max()):
-            going = steps > trainer.step
-            trainer.train(going, averaged=going & (steps // 2 <= trainer.step))
-        return trainer
-
-
-def loss_name(target: Target, metric: str) -> str:
-    """The loss that is trained where ``metric`` is what counts.
-
-    Raises:
-        ProbeError: the metric does not score this kind of target.
-    """
-    if METRICS[metric].kind != target.kind:
-        raise ProbeError(f"metric: {metric!r} does not score a target {target.kind!r}.")
-    if target.kind == "classes":
-        return "cross-entropy"
-    return "absolute-error" if metric == "mae" else "ccc"
-
-
-def _check(features: npt.NDArray[np.float32], target: Target, used: Index) -> None:
-    if features.ndim != 3 or len(features) != len(target.values):
-        raise ProbeError(
-            f"features of shape {features.shape} for {len(target.values)} targets: "
-            "(utterances, layers, dim) is expected."
-        )
-    used = np.unique(used)
-    bad = used[~np.isfinite(features[used]).all(axis=(1, 2))]
-    if len(bad):
-        raise ProbeError(
-            f"the features of {len(bad)} of {len(used)} utterances are not finite (the first at "
-            f"position {bad[0]}); look at their audio, and at the upstream's precision."
-        )

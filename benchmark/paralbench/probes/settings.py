@@ -1,0 +1,23 @@
+"""How probes are computed; results do not depend on it beyond rounding."""
+
+from dataclasses import dataclass
+
+import torch
+
+MEMORY = 1 << 30  # bytes of one chunk's tensors beside the features
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where and in what type probes are trained.
+
+    Attributes:
+        device: where.
+        dtype: type of the arithmetic.
+        memory: bytes that one chunk of probes may take beside the features; at least one job at
+            one point is trained at a time.
+    """
+
+    device: str = "cpu"
+    dtype: torch.dtype = torch.float32
+    memory: int = MEMORY

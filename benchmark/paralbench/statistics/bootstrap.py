@@ -6,31 +6,15 @@ as they were trained; that another training set would give another probe is not 
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from paralbench.errors import UndefinedMetricError
-from paralbench.metrics.base import Floats, Metric, Values
-from paralbench.metrics.counting import encode, found_classes
+from paralbench.metrics.base import Metric, Values
 from paralbench.statistics.interval import Interval, no_interval
 from paralbench.statistics.jackknife import jackknife
 from paralbench.statistics.resampling import resampled_scores, tail_share
-from paralbench.statistics.units import (
-    Units,
-    count_missing,
-    holders,
-    make_units,
-    sum_by_unit,
-    within_class,
-)
-
-Unit = Literal["speaker", "session", "utterance"]
-
-FEWEST_UNITS = 5  # Student's t on fewer is too wide to say anything
-FEWEST_FOR_BOOTSTRAP = 20  # a percentile bootstrap of fewer units is too narrow
-FEWEST_PER_CLASS = 2  # of one speaker per class, speakers cannot be told from classes
-FEWEST_PER_CLASS_FOR_BOOTSTRAP = 10
+from paralbench.statistics.sample import Sample, Unit, gather
 
 
 def interval(
@@ -76,122 +60,69 @@ def interval(
     Raises:
         ValueError: lengths differ, or a value is none of ``classes``.
     """
-    try:
-        true, predicted, names = _values(metric, truth, prediction, n_classes, classes)
-        rows = metric.statistics(true, predicted, len(names) or None)
-    except UndefinedMetricError as error:
-        return no_interval(f"the score is undefined ({str(error).rstrip('.')})", 0)
-
-    if unit == "utterance":
-        found = make_units(np.arange(len(true)))
-    elif units is None or count_missing(units) == len(true):
-        return no_interval(f"{unit}s unknown", 0)
-    elif len(units) != len(true):
-        raise ValueError(f"truth and units differ in length: {len(true)}, {len(units)}.")
-    elif missing := count_missing(units):
-        return no_interval(f"{unit} of {missing} of {len(true)} utterances unknown", 0)
-    else:
-        found = make_units(units)
-
-    sums = sum_by_unit(rows, found)
-    whole = sums.sum(axis=0)
-    for scored, score in zip(whole, metric.value(whole), strict=True):
-        if np.isnan(score):
-            return no_interval(f"the score is undefined ({metric.why_undefined(scored)})", found.n)
-    if metric.kind == "classes":
-        held = holders(found, true, len(names))
-        if unit != "utterance":
-            found = within_class(found, held)
-        if found.within_class or metric.averages_over_classes:
-            reason = _too_few_per_class(held.sum(axis=0), names, unit)
-            if reason:
-                return no_interval(reason, found.n)
-    if found.n < FEWEST_UNITS:
-        return no_interval(
-            f"{found.n} {unit}{'s' * (found.n != 1)}; at least {FEWEST_UNITS} are needed", found.n
-        )
-    few = found.n < FEWEST_FOR_BOOTSTRAP
-    few |= found.within_class and found.smallest < FEWEST_PER_CLASS_FOR_BOOTSTRAP
-    make = _jackknife_interval if few else _bootstrap_interval
-    rng = np.random.default_rng(seed)
-    return make(metric, sums, found, unit, confidence, resamples, rng)
+    found = gather(
+        metric, truth, prediction, units, unit=unit, n_classes=n_classes, classes=classes
+    )
+    return interval_of(metric, found, seed=seed, resamples=resamples, confidence=confidence)
 
 
-def _jackknife_interval(
+def interval_of(
     metric: Metric,
-    sums: Floats,
-    units: Units,
-    unit: Unit,
-    confidence: float,
-    resamples: int,
-    rng: np.random.Generator,
+    found: Sample | Interval,
+    *,
+    seed: int,
+    resamples: int = 2000,
+    confidence: float = 0.95,
 ) -> Interval:
-    found = jackknife(metric, sums, units, confidence)
+    """The interval of statistics that are summed by unit already; see :func:`interval`.
+
+    Args:
+        metric: the metric.
+        found: its sums, or why there can be no interval; see
+            :func:`paralbench.statistics.sample.from_sums`.
+        seed: of the resamples.
+        resamples: how many.
+        confidence: between 0 and 1.
+    """
+    if isinstance(found, Interval):
+        return found
+    if found.few:
+        return _jackknife_interval(metric, found, confidence)
+    return _bootstrap_interval(metric, found, confidence, resamples, np.random.default_rng(seed))
+
+
+def _jackknife_interval(metric: Metric, sample: Sample, confidence: float) -> Interval:
+    units, unit = sample.units, sample.unit
+    found = jackknife(metric, sample.sums, units, confidence)
     if found is None:
         return no_interval(f"without one {unit} the score is undefined or lacks a class", units.n)
-    score = float(metric.value(sums.sum(axis=0)).mean())
+    score = float(metric.value(sample.sums.sum(axis=0)).mean())
     if found.error <= 1e-12 * max(1.0, abs(score)):
         return _no_variation(unit, units.n)
     low, high = np.clip([score - found.half_width, score + found.half_width], *metric.range)
-    return Interval(float(low), float(high), _method(unit, "jackknife-t", units), units.n)
+    return Interval(float(low), float(high), sample.method, units.n)
 
 
 def _bootstrap_interval(
-    metric: Metric,
-    sums: Floats,
-    units: Units,
-    unit: Unit,
-    confidence: float,
-    resamples: int,
-    rng: np.random.Generator,
+    metric: Metric, sample: Sample, confidence: float, resamples: int, rng: np.random.Generator
 ) -> Interval:
-    scores, redrawn = resampled_scores(metric, sums, units, resamples, rng)
+    units, unit = sample.units, sample.unit
+    scores, redrawn = resampled_scores(metric, sample.sums, units, resamples, rng)
     if len(scores) < resamples:
-        return no_interval(
-            f"only {len(scores)} of {len(scores) + redrawn} resamples of {units.n} {unit}s hold "
-            "every class and give a score",
-            units.n,
-            redrawn,
-        )
+        return no_interval(too_rare(len(scores), redrawn, sample), units.n, redrawn)
     tail = tail_share(units, confidence)
     low, high = np.clip(np.quantile(scores, [tail, 1 - tail]), *metric.range)
     if high - low <= 1e-12 * max(1.0, abs(high)):
         return _no_variation(unit, units.n)
-    method = _method(unit, "bootstrap", units)
-    return Interval(float(low), float(high), method, units.n, redrawn=redrawn)
+    return Interval(float(low), float(high), sample.method, units.n, redrawn=redrawn)
 
 
-def _values(
-    metric: Metric,
-    truth: Values,
-    prediction: Values,
-    n_classes: int | None,
-    classes: Sequence[Any] | None,
-) -> tuple[np.ndarray, np.ndarray, list[Any]]:
-    """Truth ``(n,)`` and predictions ``(seeds, n)`` as numbers or indices, and the class names."""
-    true, predicted = np.asarray(truth), np.atleast_2d(np.asarray(prediction))
-    if metric.kind != "classes":
-        return true, predicted, []
-    if all(np.issubdtype(one.dtype, np.integer) for one in (true, predicted)):
-        size = n_classes or int(max(true.max(initial=0), predicted.max(initial=0))) + 1
-        return true, predicted, list(classes) if classes is not None else list(range(size))
-    names = list(classes) if classes is not None else found_classes(true, predicted)
-    return encode(true, names, "true labels"), encode(predicted, names, "predicted labels"), names
-
-
-def _too_few_per_class(n_holders: np.ndarray, names: list[Any], unit: Unit) -> str | None:
-    present = np.flatnonzero(n_holders)
-    few = [one for one in present if n_holders[one] < FEWEST_PER_CLASS]
-    if not few or len(present) < 2:
-        return None
-    if len(few) == len(present):
-        return f"one {unit} per class"
-    listed = ", ".join(str(names[one]) for one in few)
-    return f"one {unit} of class {listed}; at least {FEWEST_PER_CLASS} of each are needed"
-
-
-def _method(unit: Unit, how: str, units: Units) -> str:
-    return f"{unit}-{how}" + ("-within-class" if units.within_class else "")
+def too_rare(good: int, redrawn: int, sample: Sample) -> str:
+    """Why resamples of this sample make no interval."""
+    return (
+        f"only {good} of {good + redrawn} resamples of {sample.units.n} {sample.unit}s hold "
+        "every class and give a score"
+    )
 
 
 def _no_variation(unit: Unit, n_units: int) -> Interval:

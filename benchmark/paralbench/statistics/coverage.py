@@ -2,6 +2,7 @@
 
 A made-up probe is right more often on some speakers than on others, as real ones are. The score on
 the whole population of speakers is known, so the share of intervals that hold it can be counted.
+Two made-up probes that are equally good there show how often a comparison raises a false alarm.
 """
 
 from collections.abc import Callable
@@ -12,14 +13,20 @@ import numpy as np
 
 from paralbench.metrics import METRICS, Metric
 from paralbench.metrics.base import Floats
-from paralbench.statistics.bootstrap import Unit, interval
+from paralbench.statistics.bootstrap import interval
+from paralbench.statistics.interval import Interval
+from paralbench.statistics.paired import difference
 
 SPEAKER_SPREAD = 0.8  # standard deviation of speakers' log-odds of being right
+SHARED = 0.5  # of that variance, what makes a speaker hard for every probe
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """One simulated corpus: truth ``(n,)``, predictions ``(seeds, n)``, speakers ``(n,)``."""
+    """One simulated corpus: truth ``(n,)``, predictions ``(probes, seeds, n)``, speakers ``(n,)``.
+
+    The probes are equally good on the population, each better with other speakers.
+    """
 
     truth: np.ndarray
     prediction: np.ndarray
@@ -33,12 +40,12 @@ class Scenario:
     Attributes:
         metric: the metric's name.
         true_score: the score on all speakers there could be.
-        draw: a corpus of so many speakers.
+        draw: a corpus of so many speakers, with predictions of so many probes.
     """
 
     metric: str
     true_score: float
-    draw: Callable[[int, np.random.Generator], Corpus]
+    draw: Callable[[int, np.random.Generator, int], Corpus]
 
 
 @dataclass(frozen=True)
@@ -61,36 +68,44 @@ class Coverage:
     methods: frozenset[str]
 
 
+Make = Callable[[Metric, Corpus, int], Interval]
+
+
+def by_speaker(resamples: int = 1000) -> Make:
+    """The intervals of this package."""
+
+    def make(metric: Metric, corpus: Corpus, seed: int) -> Interval:
+        given = (corpus.truth, corpus.prediction[0], corpus.speaker)
+        return interval(metric, *given, seed=seed, resamples=resamples)
+
+    return make
+
+
+def by_clip(resamples: int = 1000) -> Make:
+    """The same, as if each clip were by a speaker of its own."""
+
+    def make(metric: Metric, corpus: Corpus, seed: int) -> Interval:
+        given = (corpus.truth, corpus.prediction[0], None)
+        return interval(metric, *given, seed=seed, resamples=resamples, unit="utterance")
+
+    return make
+
+
 def coverage(
-    scenario: Scenario,
-    n_speakers: int,
-    n_corpora: int,
-    *,
-    seed: int,
-    unit: Unit = "speaker",
-    resamples: int = 1000,
-    confidence: float = 0.95,
+    scenario: Scenario, n_speakers: int, n_corpora: int, make: Make, *, seed: int
 ) -> Coverage:
-    """Draw corpora and count how often :func:`interval` holds the true score."""
+    """Draw corpora and count how often an interval holds the true score."""
     metric: Metric = METRICS[scenario.metric]
     rng = np.random.default_rng(seed)
     ends, methods = [], set()
     for number in range(n_corpora):
-        corpus = scenario.draw(n_speakers, rng)
-        found = interval(
-            metric,
-            corpus.truth,
-            corpus.prediction,
-            corpus.speaker,
-            seed=number,
-            unit=unit,
-            resamples=resamples,
-            confidence=confidence,
-        )
+        found = make(metric, scenario.draw(n_speakers, rng, 1), number)
         if found.low is not None and found.high is not None:
             ends.append((found.low, found.high))
             methods.add(found.method)
-    low, high = np.array(ends).reshape(-1, 2).T
+    if not ends:
+        return Coverage(np.nan, np.nan, np.nan, np.nan, 1.0, frozenset())
+    low, high = np.array(ends).T
     below, above = high < scenario.true_score, low > scenario.true_score
     return Coverage(
         share=float((~below & ~above).mean()),
@@ -100,6 +115,34 @@ def coverage(
         missing=1 - len(ends) / n_corpora,
         methods=frozenset(methods),
     )
+
+
+def false_alarms(
+    scenario: Scenario,
+    n_speakers: int,
+    n_corpora: int,
+    *,
+    seed: int,
+    resamples: int = 2000,
+    level: float = 0.05,
+) -> float:
+    """The share of corpora on which one of two equally good probes is called better."""
+    metric: Metric = METRICS[scenario.metric]
+    rng = np.random.default_rng(seed)
+    alarms = 0
+    for number in range(n_corpora):
+        corpus = scenario.draw(n_speakers, rng, 2)
+        found = difference(
+            metric,
+            corpus.truth,
+            corpus.prediction[0],
+            corpus.prediction[1],
+            corpus.speaker,
+            seed=number,
+            resamples=resamples,
+        )
+        alarms += found.p_value is not None and found.p_value < level
+    return alarms / n_corpora
 
 
 def expected_recall(centre: float, spread: float) -> float:
@@ -113,12 +156,12 @@ def every_class(
 ) -> Scenario:
     """Every speaker speaks in every class, as in acted emotion; scored by UAR."""
 
-    def draw(n_speakers: int, rng: np.random.Generator) -> Corpus:
+    def draw(n_speakers: int, rng: np.random.Generator, probes: int) -> Corpus:
         speaker = np.repeat(np.arange(n_speakers), n_classes * clips)
         truth = np.tile(np.repeat(np.arange(n_classes), clips), n_speakers)
-        shared = rng.normal(0, SPEAKER_SPREAD * np.sqrt(0.75), n_speakers)
-        own = rng.normal(0, SPEAKER_SPREAD * 0.5, (n_speakers, n_classes))
-        odds = centre + shared[speaker] + own[speaker, truth]
+        ease = np.sqrt(0.75) * _effects(rng, probes, n_speakers)
+        of_class = 0.5 * _effects(rng, probes, n_speakers, n_classes)
+        odds = centre + SPEAKER_SPREAD * (ease[:, speaker] + of_class[:, speaker, truth])
         return _answered(truth, speaker, odds, n_classes, seeds, rng)
 
     return Scenario("uar", expected_recall(centre, SPEAKER_SPREAD), draw)
@@ -132,12 +175,12 @@ def class_of_speaker(
     ``shares`` are the classes' shares of the speakers, at least 2 of each.
     """
 
-    def draw(n_speakers: int, rng: np.random.Generator) -> Corpus:
+    def draw(n_speakers: int, rng: np.random.Generator, probes: int) -> Corpus:
         sizes = np.maximum(2, np.round(np.array(shares) * n_speakers).astype(int))
         sizes[int(np.argmax(sizes))] += n_speakers - sizes.sum()
         speaker = np.repeat(np.arange(n_speakers), clips)
         truth = np.repeat(np.arange(len(sizes)), sizes)[speaker]
-        odds = centre + rng.normal(0, SPEAKER_SPREAD, n_speakers)[speaker]
+        odds = centre + SPEAKER_SPREAD * _effects(rng, probes, n_speakers)[:, speaker]
         return _answered(truth, speaker, odds, len(sizes), seeds, rng)
 
     return Scenario("uar", expected_recall(centre, SPEAKER_SPREAD), draw)
@@ -147,12 +190,13 @@ def numbers(clips: int = 20, seeds: int = 2) -> Scenario:
     """A number such as arousal, predicted with an error that speakers share; scored by CCC."""
     between, within, slope, bias, noise = 0.4, 0.9, 0.6, 0.3, 0.5
 
-    def draw(n_speakers: int, rng: np.random.Generator) -> Corpus:
+    def draw(n_speakers: int, rng: np.random.Generator, probes: int) -> Corpus:
         speaker = np.repeat(np.arange(n_speakers), clips)
         n = len(speaker)
         truth = rng.normal(0, between, n_speakers)[speaker] + rng.normal(0, within, n)
-        common = slope * truth + rng.normal(0, bias, n_speakers)[speaker]
-        return Corpus(truth, common + rng.normal(0, noise, (seeds, n)), speaker)
+        common = slope * truth + bias * _effects(rng, probes, n_speakers)[:, speaker]
+        prediction = common[:, None] + rng.normal(0, noise, (probes, seeds, n))
+        return Corpus(truth, prediction, speaker)
 
     variance = between**2 + within**2
     predicted = slope**2 * variance + bias**2 + noise**2
@@ -167,6 +211,12 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
 }
 
 
+def _effects(rng: np.random.Generator, probes: int, *shape: int) -> Floats:
+    """Standard normal effects ``(probes, *shape)``, of which probes have a part in common."""
+    own = rng.normal(size=(probes, *shape))
+    return np.sqrt(SHARED) * rng.normal(size=shape) + np.sqrt(1 - SHARED) * own
+
+
 def _answered(
     truth: np.ndarray,
     speaker: np.ndarray,
@@ -175,9 +225,10 @@ def _answered(
     seeds: int,
     rng: np.random.Generator,
 ) -> Corpus:
-    """Right with these log-odds; wrong answers fall on the other classes alike."""
-    right = rng.random((seeds, len(truth))) < _logistic(odds)
-    wrong = (truth + rng.integers(1, n_classes, (seeds, len(truth)))) % n_classes
+    """Right with log-odds ``(probes, n)``; wrong answers fall on the other classes alike."""
+    size = (len(odds), seeds, len(truth))
+    right = rng.random(size) < _logistic(odds)[:, None]
+    wrong = (truth + rng.integers(1, n_classes, size)) % n_classes
     return Corpus(truth, np.where(right, truth, wrong), speaker)
 
 

@@ -6,17 +6,25 @@ import numpy as np
 from scipy.special import stdtrit
 
 from paralbench.metrics.base import Floats, Metric
+from paralbench.statistics.resampling import Combine, mean_of_seeds
 from paralbench.statistics.units import Units
 
 
 class Jackknife(NamedTuple):
-    """Standard error of a score, and the half-width of its interval."""
+    """Standard error of a score, its degrees of freedom, and the half-width of its interval."""
 
     error: float
+    freedom: float
     half_width: float
 
 
-def jackknife(metric: Metric, sums: Floats, units: Units, confidence: float) -> Jackknife | None:
+def jackknife(
+    metric: Metric,
+    sums: Floats,
+    units: Units,
+    confidence: float,
+    combine: Combine = mean_of_seeds,
+) -> Jackknife | None:
     r"""Standard error from leaving out one unit at a time, and Student's t around it.
 
     .. math::
@@ -33,19 +41,20 @@ def jackknife(metric: Metric, sums: Floats, units: Units, confidence: float) -> 
 
     Args:
         metric: the metric.
-        sums: its statistics by unit, ``(units, seeds, k)``; the score is the mean over seeds.
+        sums: its statistics by unit, ``(units, seeds, k)``.
         units: the units and their strata, each of two units or more.
         confidence: such as 0.95.
+        combine: makes one score of the seeds'.
 
     Returns:
-        standard error and half-width, or None where the score without some unit is undefined or
-        lacks a class.
+        standard error, degrees of freedom and half-width, or None where the score without some
+        unit is undefined or lacks a class.
     """
     whole = sums.sum(axis=0)
     without = whole - sums
     if not metric.comparable(without, whole).all():
         return None
-    scores = metric.value(without).mean(axis=-1)
+    scores = combine(metric.value(without))
     parts, freedoms = [], []
     for stratum in units.strata:
         n = len(stratum)
@@ -54,8 +63,8 @@ def jackknife(metric: Metric, sums: Floats, units: Units, confidence: float) -> 
         freedoms.append(n - 1)
     variance = sum(parts)
     if variance == 0:
-        return Jackknife(0.0, 0.0)
+        return Jackknife(0.0, sum(freedoms), 0.0)
     weighted = sum(part**2 / freedom for part, freedom in zip(parts, freedoms, strict=True))
     freedom = variance**2 / weighted
     error = float(np.sqrt(variance))
-    return Jackknife(error, error * float(stdtrit(freedom, (1 + confidence) / 2)))
+    return Jackknife(error, freedom, error * float(stdtrit(freedom, (1 + confidence) / 2)))

@@ -8,11 +8,13 @@ import torch
 
 from paralbench.cards import Fixed
 from paralbench.probes.batches import Batches, initial_weights
-from paralbench.probes.engine import EPSILON, INITIAL_SCALE, MIX_EPSILON
+from paralbench.probes.engine import MIX_EPSILON
+from paralbench.probes.heads import INITIAL_SCALE
 from paralbench.probes.jobs import Job
 from paralbench.probes.recipes import RECIPES
+from paralbench.probes.settings import Settings
 from paralbench.probes.target import Target
-from paralbench.probes.train import Settings, train_probes
+from paralbench.probes.train import train_probes
 
 RECIPE = replace(RECIPES["paralbench"], batch_size=32, checkpoints=(8, 16, 32))
 DOUBLE = Settings(dtype=torch.float64)
@@ -30,10 +32,17 @@ def plain_loop(features, labels, n_classes, train, test, fixed, recipe, seed, lo
     rate = fixed.learning_rate
     optimizer = torch.optim.AdamW(
         [
-            {"params": [weight], "lr": rate, "eps": EPSILON, "weight_decay": fixed.weight_decay},
-            {"params": [bias], "lr": rate, "eps": EPSILON, "weight_decay": 0.0},
+            {
+                "params": [weight],
+                "lr": rate,
+                "eps": recipe.epsilon,
+                "weight_decay": fixed.weight_decay,
+            },
+            {"params": [bias], "lr": rate, "eps": recipe.epsilon, "weight_decay": 0.0},
             {"params": [mix], "lr": recipe.mix_rate, "eps": MIX_EPSILON, "weight_decay": 0.0},
-        ]
+        ],
+        lr=rate,
+        eps=recipe.epsilon,
     )
     if loss is None:
         counts = np.bincount(labels[train], minlength=n_classes)

@@ -6,7 +6,8 @@ from sklearn.metrics import balanced_accuracy_score
 
 from paralbench.errors import ProbeError
 from paralbench.metrics import METRICS
-from paralbench.probes.selection import Curves, _with_error, pick
+from paralbench.probes.scores_on_development import with_error
+from paralbench.probes.selection import Curves, pick
 
 POINTS = ((3.0, 0.1), (10.0, 0.1))
 STEPS = (16, 32, 64)
@@ -50,7 +51,7 @@ def test_nothing_defined_is_an_error():
 def test_the_standard_error_is_the_jackknifes():
     rng = np.random.default_rng(0)
     truth, prediction = rng.integers(0, 3, 40), rng.integers(0, 3, (1, 40))
-    score, error = _with_error(METRICS["uar"], METRICS["uar"].statistics(truth, prediction, 3))
+    score, error = with_error(METRICS["uar"], METRICS["uar"].statistics(truth, prediction, 3))
     keep = [np.arange(40) != i for i in range(40)]
     without = [balanced_accuracy_score(truth[k], prediction[0, k]) for k in keep]
     assert score[0] == pytest.approx(balanced_accuracy_score(truth, prediction[0]))

@@ -46,7 +46,6 @@ def test_to_convergence_it_is_scikit_learns_logistic_regression(corpus, decay):
     np.testing.assert_allclose(result.probability[0], model.predict_proba(test), atol=0.01)
     assert result.selection == "fixed"
     assert result.choices[0].score is None
-    assert result.development == ()
 
 
 @pytest.mark.parametrize("signal", [0.15, 0.3, 0.6])
@@ -101,9 +100,11 @@ def test_test_labels_are_never_used(corpus):
 def test_development_speakers_are_apart_and_differ_between_seeds(corpus):
     one = corpus()
     (result,) = run(one)
-    drawn = [set(one.speakers[rows]) for rows in result.development]
-    for seed, names in enumerate(drawn):
-        fitted, _ = one.draw(seed)
+    drawn = []
+    for seed in result.seeds:
+        fitted, rows = one.draw(seed)
+        names = set(one.speakers[rows])
+        drawn.append(names)
         assert names
         assert not names & set(one.speakers[fitted])
         assert not names & set(one.speakers[one.test])

@@ -7,7 +7,7 @@ import torch
 from paralbench.probes.jobs import Job
 
 # Streams of random numbers of one seed, kept apart.
-_WEIGHTS, _ORDER = 0, 1
+WEIGHTS, ORDER = 0, 1
 
 
 class Batches:
@@ -20,16 +20,16 @@ class Batches:
 
     def __init__(self, job: Job, batch_size: int):
         self._rows = job.rows
-        self._size = min(batch_size, len(job.rows))
-        self._generator = generator(job.seed, _ORDER)
+        self.size = min(batch_size, len(job.rows))
+        self._generator = generator(job.seed, ORDER)
         self._waiting = np.zeros(0, dtype=np.int64)
 
     def next(self) -> npt.NDArray[np.int64]:
         """The utterances of the next step, ``(batch,)``."""
-        if len(self._waiting) < self._size:
+        if len(self._waiting) < self.size:
             order = torch.randperm(len(self._rows), generator=self._generator).numpy()
             self._waiting = np.concatenate([self._waiting, self._rows[order]])
-        batch, self._waiting = self._waiting[: self._size], self._waiting[self._size :]
+        batch, self._waiting = self._waiting[: self.size], self._waiting[self.size :]
         return batch
 
 
@@ -41,5 +41,5 @@ def generator(seed: int, stream: int) -> torch.Generator:
 
 def initial_weights(seed: int, dim: int, n_outputs: int, scale: float) -> torch.Tensor:
     """Normal draws ``(dim, n_outputs)`` with the deviation ``scale`` / sqrt(dim), float64."""
-    drawn = torch.randn(dim, n_outputs, generator=generator(seed, _WEIGHTS), dtype=torch.float64)
+    drawn = torch.randn(dim, n_outputs, generator=generator(seed, WEIGHTS), dtype=torch.float64)
     return drawn * scale

@@ -1,4 +1,4 @@
-"""Jobs: what one training set is to the engine, and how its features are standardised."""
+"""Jobs: what one training set is to the engine, and how its statistics are standardised."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,9 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from paralbench.probes.inputs import Index
 from paralbench.probes.target import Target
-
-Index = npt.NDArray[np.int64]
 
 # A dimension whose spread is below this share of its mean is constant but for rounding.
 _ROUNDING = 1e-6
@@ -33,27 +32,43 @@ class Job:
     development: Index = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
-@dataclass
-class Prepared:
-    """Jobs as tensors: padded rows, standardisation, targets.
+@dataclass(frozen=True)
+class Data:
+    """All utterances on the device.
 
     Attributes:
-        features: all utterances, ``(n, layers, dim)``.
+        mean: ``(n, layers, dim)``.
+        moments: packed covariances ``(n, pairs, dim)``, where the head reads them.
+    """
+
+    mean: Tensor
+    moments: Tensor | None = None
+
+
+@dataclass
+class Prepared:
+    """Jobs as tensors: standardisation, targets, weights.
+
+    Attributes:
+        data: all utterances.
         jobs: the jobs.
-        mean, scale: subtracted from and multiplied into the features, ``(jobs, layers, dim)``,
-            with one layer where each job uses one. The scale is 1 / (deviation sqrt(dim)), which
-            gives an utterance's features the length 1 on average: then learning rates and weight
-            decays mean the same for 40 dimensions as for 6,373. A constant dimension has scale 0:
-            nothing can be learned of it, and at test it may be anything.
+        mean, scale: subtracted from and multiplied into the means, ``(jobs, layers, dim)``, with
+            one layer where each job uses one. The scale is 1 / deviation, or 1 / (deviation
+            sqrt(dim)), which gives an utterance's features the length 1 on average: then learning
+            rates and weight decays mean the same for 40 dimensions as for 6,373. A constant
+            dimension has scale 0: nothing can be learned of it, and at test it may be anything.
+            None: nothing is standardised.
+        layers: the layer of each job, ``(jobs,)``; None for the mix of all.
         truth: targets as the losses take them, ``(n,)`` class indices or ``(jobs, n)`` numbers.
         centre, spread: mean and deviation of each job's numbers, ``(jobs,)``.
         weights: of the classes, ``(jobs, classes)``.
     """
 
-    features: Tensor
+    data: Data
     jobs: Sequence[Job]
-    mean: Tensor
-    scale: Tensor
+    mean: Tensor | None
+    scale: Tensor | None
+    layers: Tensor | None
     truth: Tensor
     centre: npt.NDArray[np.float64]
     spread: npt.NDArray[np.float64]
@@ -62,26 +77,47 @@ class Prepared:
     @property
     def device(self) -> torch.device:
         """Where the tensors are."""
-        return self.features.device
+        return self.data.mean.device
 
     @property
-    def layers(self) -> Tensor | None:
-        """The layer of each job, ``(jobs,)``; None for the mix of all."""
-        if self.jobs[0].layer is None:
-            return None
-        return torch.tensor([job.layer for job in self.jobs], device=self.device)
+    def dtype(self) -> torch.dtype:
+        """The type of the arithmetic."""
+        return self.data.mean.dtype
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Layers and features that a probe reads."""
+        _, layers, dim = self.data.mean.shape
+        return (layers if self.layers is None else 1), dim
 
     def gather(self, chosen: Tensor, rows: Tensor) -> Tensor:
-        """Standardised features of ``rows`` ``(jobs, batch)`` of the jobs ``chosen`` ``(jobs,)``.
+        """Standardised means of ``rows`` ``(jobs, batch)`` of the jobs ``chosen`` ``(jobs,)``.
 
         Returns:
             ``(jobs, batch, layers, dim)``, contiguous.
         """
+        n, layers, dim = self.data.mean.shape
         if self.layers is None:
-            found = self.features[rows]
+            found = self.data.mean.view(n, layers * dim).index_select(0, rows.reshape(-1))
         else:
-            found = self.features[rows, self.layers[chosen][:, None]][:, :, None]
+            at = rows * layers + self.layers[chosen][:, None]
+            found = self.data.mean.view(n * layers, dim).index_select(0, at.reshape(-1))
+        found = found.view(*rows.shape, -1, dim)
+        if self.mean is None or self.scale is None:
+            return found
         return found.sub_(self.mean[chosen][:, None]).mul_(self.scale[chosen][:, None])
+
+    def gather_moments(self, chosen: Tensor, rows: Tensor) -> Tensor | None:
+        """Covariances of standardised layers, ``(jobs, batch, pairs, dim)``; see :meth:`gather`."""
+        if self.data.moments is None:
+            return None
+        found = self.data.moments[rows]
+        if self.scale is None:
+            return found
+        layers = self.data.mean.shape[1]
+        first, second = torch.triu_indices(layers, layers, device=self.device)
+        scale = self.scale[chosen]
+        return found.mul_((scale[:, first] * scale[:, second])[:, None])
 
     def targets(self, chosen: Tensor, rows: Tensor) -> Tensor:
         """Targets of ``rows`` ``(jobs, batch)``, the same shape."""
@@ -90,21 +126,47 @@ class Prepared:
         return self.truth[chosen[:, None], rows]
 
 
-def prepare(features: Tensor, target: Target, jobs: Sequence[Job]) -> Prepared:
-    """Standardise, weigh the classes, centre the numbers: all on each job's own rows."""
-    statistics: dict[tuple[bytes, int | None], tuple[Tensor, Tensor]] = {}
-    for job in jobs:
-        key = (job.rows.tobytes(), job.layer)
-        if key not in statistics:
-            statistics[key] = standardisation(features, job.rows, job.layer)
-    found = [statistics[job.rows.tobytes(), job.layer] for job in jobs]
-    device, dtype = features.device, features.dtype
+def prepare(
+    data: Data,
+    target: Target,
+    jobs: Sequence[Job],
+    *,
+    standardised: bool = True,
+    length_one: bool = True,
+    balanced: bool = True,
+) -> Prepared:
+    """Standardise, weigh the classes, centre the numbers: all on each job's own rows.
+
+    Args:
+        data: all utterances.
+        target: their labels.
+        jobs: all of them with a layer, or none.
+        standardised: see :class:`~paralbench.probes.recipes.Trained`.
+        length_one: whether features are scaled to length 1, not each to variance 1.
+        balanced: whether classes are weighed to have the same say.
+    """
+    mean = scale = None
+    if standardised:
+        statistics: dict[tuple[bytes, int | None], tuple[Tensor, Tensor]] = {}
+        for job in jobs:
+            key = (job.rows.tobytes(), job.layer)
+            if key not in statistics:
+                statistics[key] = standardisation(data.mean, job.rows, job.layer)
+        found = [statistics[job.rows.tobytes(), job.layer] for job in jobs]
+        mean = torch.stack([one for one, _ in found])
+        scale = torch.stack([one for _, one in found])
+        if length_one:
+            scale = scale / data.mean.shape[2] ** 0.5
+    device, dtype = data.mean.device, data.mean.dtype
     centre, spread = np.zeros(len(jobs)), np.ones(len(jobs))
     weights = torch.zeros(0)
     if target.kind == "classes":
         truth = torch.as_tensor(target.values, device=device)
-        weights = torch.tensor(np.stack([target.class_weights(job.rows) for job in jobs]))
-        weights = weights.to(device, dtype)
+        given = [
+            target.class_weights(job.rows) if balanced else np.ones(target.n_classes)
+            for job in jobs
+        ]
+        weights = torch.tensor(np.stack(given)).to(device, dtype)
     else:
         # In units of the training deviation around the training mean: the learning rates then
         # mean the same whatever the label's scale. CCC and the order of errors do not change.
@@ -112,20 +174,14 @@ def prepare(features: Tensor, target: Target, jobs: Sequence[Job]) -> Prepared:
         spread = np.array([target.values[job.rows].std() for job in jobs])
         numbers = (target.values[None] - centre[:, None]) / spread[:, None]
         truth = torch.as_tensor(numbers, device=device).to(dtype)
-    return Prepared(
-        features=features,
-        jobs=jobs,
-        mean=torch.stack([one for one, _ in found]),
-        scale=torch.stack([one for _, one in found]),
-        truth=truth,
-        centre=centre,
-        spread=spread,
-        weights=weights,
-    )
+    layers = None
+    if jobs[0].layer is not None:
+        layers = torch.tensor([job.layer for job in jobs], device=device)
+    return Prepared(data, jobs, mean, scale, layers, truth, centre, spread, weights)
 
 
 def standardisation(features: Tensor, rows: Index, layer: int | None) -> tuple[Tensor, Tensor]:
-    """Mean and scale of each layer and dimension over ``rows``; see :class:`Prepared`.
+    """Mean and 1 / deviation of each layer and dimension over ``rows``; see :class:`Prepared`.
 
     Returns:
         two tensors ``(layers, dim)`` in the features' type, computed in double precision.
@@ -138,10 +194,10 @@ def standardisation(features: Tensor, rows: Index, layer: int | None) -> tuple[T
         mean = values.mean(0)
         deviation = (values - mean).square_().mean(0).sqrt_()
         varies = deviation > _ROUNDING * mean.abs()
-        scales.append(torch.where(varies, 1 / deviation.where(varies, torch.ones(())), 0.0))
+        ones = torch.ones((), device=features.device, dtype=torch.float64)
+        scales.append(torch.where(varies, 1 / deviation.where(varies, ones), 0.0))
         means.append(mean)
-    scale = torch.stack(scales) / features.shape[2] ** 0.5
-    return torch.stack(means).to(features.dtype), scale.to(features.dtype)
+    return torch.stack(means).to(features.dtype), torch.stack(scales).to(features.dtype)
 
 
 def pad(parts: Sequence[Index]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:

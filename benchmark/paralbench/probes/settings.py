@@ -16,8 +16,11 @@ class Settings:
         dtype: type of the arithmetic.
         memory: bytes that one chunk of probes may take beside the features; at least one job at
             one point is trained at a time.
+        workers: chunks that are trained at the same time, each on one thread; None: as many as
+            there are cores on the CPU, one elsewhere.
     """
 
     device: str = "cpu"
     dtype: torch.dtype = torch.float32
     memory: int = MEMORY
+    workers: int | None = None

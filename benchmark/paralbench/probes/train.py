@@ -185,13 +185,13 @@ def train_probes(
         raise ProbeError("give development utterances to choose on, or fixed hyper-parameters.")
     seeds = tuple(range(recipe.n_seeds)) if seeds is None else tuple(seeds)
     draws = () if draw is None else tuple(draw(seed) for seed in seeds)
-    positions = [np.asarray(rows, dtype=np.int64) for rows in (train, test)]
     inputs = features if isinstance(features, Inputs) else Inputs(features)
+    fold = FoldRows("the fold", np.asarray(train, np.int64), np.asarray(test, np.int64), draws)
     (results,) = train_folds(
         recipe,
         inputs,
         target,
-        [FoldRows("the fold", *positions, draws)],
+        [fold],
         metric=metric,
         seeds=seeds,
         fixed=fixed,

@@ -1,0 +1,293 @@
+"""Probes trained by gradient descent on pooled statistics: choose, train again, predict once.
+
+The probes of all folds, seeds and layers are jobs of one program. It is run in chunks that fit
+into the memory given; on the CPU, into its caches, and on every core a chunk at a time. What a
+probe becomes does not depend on the chunk it is in.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from paralbench.cards import Fixed
+from paralbench.errors import ProbeError
+from paralbench.metrics import METRICS
+from paralbench.probes.engine import Trainer
+from paralbench.probes.heads import make_head
+from paralbench.probes.inputs import FoldRows, Index, Inputs
+from paralbench.probes.jobs import Data, Job, Prepared, pad, prepare
+from paralbench.probes.recipes import Recipe, Trained
+from paralbench.probes.result import MIX, Choice, ProbeResult
+from paralbench.probes.selection import (
+    Curves,
+    development_curves,
+    join,
+    pick,
+    to_predictions,
+)
+from paralbench.probes.settings import Settings
+from paralbench.probes.target import Target
+
+# Bytes of a chunk on the CPU. What a step touches is touched again in the next one, and a pass over
+# caches is several times as fast as one over memory; the chunk still is large enough to hide what
+# it costs to call an operator.
+CACHED = 6 << 20
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """A probe: on what it is fitted and chosen, on what trained again, what it predicts."""
+
+    fitted: Job
+    trained: Job
+    test: Index
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """A tested probe: predictions and outputs ``(n_test, ...)``, shares of the layers."""
+
+    prediction: npt.NDArray[Any]
+    outputs: Tensor
+    shares: npt.NDArray[np.float64]
+    choice: Choice
+
+
+def train(
+    recipe: Recipe,
+    inputs: Inputs,
+    target: Target,
+    folds: Sequence[FoldRows],
+    *,
+    metric: str,
+    seeds: Sequence[int],
+    fixed: Fixed | None,
+    settings: Settings,
+) -> list[list[ProbeResult]]:
+    """For each fold its results; see :func:`paralbench.probes.train.train_folds`."""
+    recipe = cast(Trained, recipe)
+    layers = range(inputs.layers) if recipe.layers == "each" else [None]
+    probes = [
+        _probe(fold, number, seed, layer, chooses=fixed is None)
+        for fold in folds
+        for layer in layers
+        for number, seed in enumerate(seeds)
+    ]
+    tested = iter(_Cell(inputs, target, recipe, metric, fixed, settings).run(probes))
+    results: list[list[ProbeResult]] = []
+    for fold in folds:
+        results.append([])
+        for layer in layers:
+            own = [next(tested) for _ in seeds]
+            probability = None
+            if target.kind == "classes":
+                probability = np.stack([one.outputs.softmax(1).cpu().numpy() for one in own])
+            fitted = [len(rows) for rows, _ in fold.draws]
+            again = recipe.refit or fixed is not None
+            results[-1].append(
+                ProbeResult(
+                    layer=MIX if layer is None else str(layer),
+                    selection="fixed" if fixed else "development",
+                    seeds=tuple(seeds),
+                    prediction=np.stack([one.prediction for one in own]),
+                    probability=probability,
+                    choices=tuple(one.choice for one in own),
+                    layer_weights=np.stack([one.shares for one in own]),
+                    n_train=len(fold.train) if again else round(float(np.mean(fitted))),
+                )
+            )
+    return results
+
+
+def _probe(fold: FoldRows, number: int, seed: int, layer: int | None, *, chooses: bool) -> _Probe:
+    trained = Job(fold.train, seed, layer)
+    if not chooses:
+        return _Probe(trained, trained, fold.test)
+    fitted, development = fold.draws[number]
+    return _Probe(Job(fitted, seed, layer, development), trained, fold.test)
+
+
+class _Cell:
+    """Statistics, targets and recipe, and what the engine does with them."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        target: Target,
+        recipe: Trained,
+        metric: str,
+        fixed: Fixed | None,
+        settings: Settings,
+    ):
+        def tensor(given: npt.NDArray[np.float32]) -> Tensor:
+            # A copy where they are mapped from a file: torch wants arrays that it may write.
+            data = torch.from_numpy(np.require(given, requirements=["C", "W"]))
+            return data.to(settings.device, settings.dtype)
+
+        moments = None
+        if recipe.reads == "moments":
+            if inputs.moments is None:
+                raise ProbeError(f"recipe {recipe.name!r} reads second moments; none were given.")
+            moments = tensor(inputs.moments)
+        self._data = Data(tensor(inputs.mean), moments)
+        self._target, self._recipe, self._metric = target, recipe, metric
+        self._loss, self._fixed = loss_name(target, metric), fixed
+        layers = 1 if recipe.layers == "each" else inputs.layers
+        self._head = make_head(recipe, target.n_outputs, layers)
+        self._settings = settings
+
+    def run(self, probes: list[_Probe]) -> list[_Tested]:
+        """Train and test all probes, in chunks of them."""
+        size, points = self._chunk(probes)
+        chunks = [probes[i : i + size] for i in range(0, len(probes), size)]
+        workers = self._settings.workers or 1
+        if self._settings.workers is None and self._data.mean.device.type == "cpu":
+            workers = os.cpu_count() or 1
+        with _one_thread(self._data.mean.device.type == "cpu"):
+            if workers == 1 or len(chunks) == 1:
+                found = [self._run(chunk, points) for chunk in chunks]
+            else:
+                with ThreadPoolExecutor(workers) as pool:
+                    found = list(pool.map(lambda chunk: self._run(chunk, points), chunks))
+        return [one for part in found for one in part]
+
+    def _chunk(self, probes: list[_Probe]) -> tuple[int, int]:
+        """Probes and points that are trained at once."""
+        _, layers, dim = self._data.mean.shape
+        layers = 1 if probes[0].fitted.layer is not None else layers
+        batch = min(self._recipe.batch_size, max(len(one.trained.rows) for one in probes))
+        width, hidden = self._data.mean.element_size(), self._recipe.hidden
+        outputs, pairs = self._target.n_outputs, 0
+        if self._data.moments is not None:
+            pairs = self._data.moments.shape[1]
+        scored = max((len(one.fitted.development) for one in probes), default=0)
+        weights = (hidden * (2 * dim + outputs)) if hidden else dim * outputs
+        shared = width * dim * (batch + 2) * (layers + pairs)
+        each = width * (6 * weights + outputs * (3 * batch * layers + 2 * scored))
+        each += width * batch * (3 * dim + 2 * hidden) * bool(hidden)
+        grid = 1 if self._fixed else len(self._recipe.points)
+        n_points = grid
+        if self._recipe.refit:  # else what is best is kept of all points at once
+            n_points = int(np.clip((self._settings.memory - shared) // each, 1, grid))
+        room = self._settings.memory
+        if self._data.mean.device.type == "cpu":
+            room = min(room, CACHED)
+        return int(max(1, room // (shared + n_points * each))), n_points
+
+    def _run(self, probes: list[_Probe], n_points: int) -> list[_Tested]:
+        """Choose, train again where the recipe does, predict."""
+        if self._fixed is not None:
+            choices = [self._fixed_choice(one.fitted) for one in probes]
+            return self._test(self._fit([one.trained for one in probes], choices), probes, choices)
+        prepared = self._prepare([one.fitted for one in probes])
+        points = self._recipe.points
+        trainers = [
+            self._trainer(prepared, points[i : i + n_points])
+            for i in range(0, len(points), n_points)
+        ]
+        found = join([self._curves(trainer) for trainer in trainers])
+        choices = pick(found, points, self._recipe.checkpoints, self._metric, self._recipe.tie)
+        if found.best is None:
+            trainer = self._fit([one.trained for one in probes], choices)
+        else:
+            (trainer,) = trainers
+            trainer.use(found.best)
+            chosen = [(one.learning_rate or 0.0, one.weight_decay or 0.0) for one in choices]
+            trainer.choose([points.index(point) for point in chosen])
+        return self._test(trainer, probes, choices)
+
+    def _curves(self, trainer: Trainer) -> Curves:
+        return development_curves(
+            trainer, self._target, self._recipe, self._metric, self._recipe.batch_size
+        )
+
+    def _prepare(self, jobs: list[Job]) -> Prepared:
+        return prepare(
+            self._data,
+            self._target,
+            jobs,
+            standardised=self._recipe.standardised,
+            length_one=self._head.length_one,
+            balanced=self._recipe.balanced,
+        )
+
+    def _trainer(
+        self, prepared: Prepared, points: Sequence[tuple[float, float]], *, each: bool = False
+    ) -> Trainer:
+        return Trainer(self._recipe, self._head, prepared, points, self._loss, each=each)
+
+    def _fixed_choice(self, job: Job) -> Choice:
+        fixed, recipe = cast(Fixed, self._fixed), self._recipe
+        if recipe.fixed_steps is not None:
+            return Choice(*recipe.points[0], recipe.fixed_steps)
+        steps = ceil(fixed.epochs * len(job.rows) / min(recipe.batch_size, len(job.rows)))
+        return Choice(fixed.learning_rate, fixed.weight_decay, steps)
+
+    def _fit(self, jobs: list[Job], choices: Sequence[Choice]) -> Trainer:
+        """Train each job at its own choice, for its own steps, averaging the second half."""
+        prepared = self._prepare(jobs)
+        points = [(one.learning_rate or 0.0, one.weight_decay or 0.0) for one in choices]
+        trainer = self._trainer(prepared, points, each=True)
+        steps = torch.tensor([[one.steps or 0] for one in choices], device=prepared.device)
+        while trainer.step < int(steps.max()):
+            going = steps > trainer.step
+            trainer.train(going, averaged=going & (steps // 2 <= trainer.step))
+        return trainer
+
+    def _test(
+        self, trainer: Trainer, probes: list[_Probe], choices: Sequence[Choice]
+    ) -> list[_Tested]:
+        """Each probe's predictions of its test utterances."""
+        prepared = trainer.prepared
+        rows, _ = pad([one.test for one in probes])
+        index = torch.from_numpy(rows).to(prepared.device)
+        outputs = trainer.outputs(index, self._recipe.batch_size)
+        predicted = to_predictions(outputs, self._target, prepared.centre, prepared.spread)
+        shares = trainer.shares()
+        tested = []
+        for number, (probe, choice) in enumerate(zip(probes, choices, strict=True)):
+            n = len(probe.test)
+            mix = np.ones(1)
+            if shares is not None:
+                mix = shares[number, :, 0].double().cpu().numpy()
+            found = outputs[number, 0, :n].double()
+            tested.append(_Tested(predicted[number, 0, :n], found, mix, choice))
+        return tested
+
+
+def loss_name(target: Target, metric: str) -> str:
+    """The loss that is trained where ``metric`` is what counts.
+
+    Raises:
+        ProbeError: the metric does not score this kind of target.
+    """
+    if METRICS[metric].kind != target.kind:
+        raise ProbeError(f"metric: {metric!r} does not score a target {target.kind!r}.")
+    if target.kind == "classes":
+        return "cross-entropy"
+    return "absolute-error" if metric == "mae" else "ccc"
+
+
+@contextmanager
+def _one_thread(cpu: bool) -> Iterator[None]:
+    """One thread for each operator on the CPU.
+
+    A chunk's products are small, and threads that wait for each other cost several times what they
+    save; and scores then do not depend on how many cores a machine has.
+    """
+    before = torch.get_num_threads()
+    if cpu:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,9 +1,11 @@
 """The metrics: each owns its direction, range, chance level and undefined cases."""
 
 from paralbench.metrics.base import Metric
+from paralbench.metrics.calibration import BrierScore, CalibrationError
 from paralbench.metrics.classes import (
     MacroF1,
     PositiveF1,
+    Recall,
     UnweightedAverageRecall,
     WeightedAccuracy,
     WeightedF1,
@@ -15,6 +17,8 @@ from paralbench.metrics.regression import (
     PearsonCorrelation,
 )
 
+# What a card may choose. Recall, Brier score and calibration error are not among them: they are
+# rows beside the chosen ones.
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -29,4 +33,11 @@ METRICS: dict[str, Metric] = {
     )
 }
 
-__all__ = ["METRICS", "Metric", "chance_normalised"]
+__all__ = [
+    "METRICS",
+    "BrierScore",
+    "CalibrationError",
+    "Metric",
+    "Recall",
+    "chance_normalised",
+]

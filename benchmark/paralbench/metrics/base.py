@@ -23,7 +23,7 @@ class Metric(ABC):
     Attributes:
         name: the id in cards, tables and commands.
         title: the noun phrase for headings.
-        kind: what it scores, ``classes`` or ``regression``.
+        kind: what it scores: ``classes``, ``regression``, or ``probabilities`` of classes.
         higher_is_better: the direction.
         range: lowest and highest value, both included.
         averages_over_classes: whether classes that are absent from the truth leave the average, so
@@ -32,7 +32,7 @@ class Metric(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    kind: ClassVar[Literal["classes", "regression"]]
+    kind: ClassVar[Literal["classes", "regression", "probabilities"]]
     higher_is_better: ClassVar[bool] = True
     range: ClassVar[tuple[float, float]]
     averages_over_classes: ClassVar[bool] = False

@@ -205,6 +205,47 @@ class PositiveF1(ClassMetric):
         return 2 * p / (1 + p)
 
 
+class Recall(ClassMetric):
+    r"""Recall of one class: the share of its utterances that are recognised as it.
+
+    .. math::
+
+        \text{recall}_k = \frac{\text{hits}_k}{\text{utterances}_k}
+
+    It has no chance level of its own: always saying the class recalls all of it. No task chooses it
+    as its metric; it is a row for each class beside the others.
+
+    Source: van Rijsbergen, Information Retrieval (1979).
+
+    Range: 0 to 1. Raises: UndefinedMetricError if the truth holds no utterance of the class.
+
+    Args:
+        position: of the class among the classes.
+
+    Examples:
+        >>> Recall(1)(["angry", "sad", "sad", "sad"], ["angry", "sad", "angry", "sad"])
+        0.6666666666666666
+    """
+
+    name = "recall"
+    title = "recall of a class"
+
+    def __init__(self, position: int):
+        self.position = position
+
+    def value(self, sums: Floats) -> Floats:
+        """Scores from summed rows; NaN where the class does not occur."""
+        utterances, _, hits = counts(sums)
+        return ratio(hits[..., self.position], utterances[..., self.position])
+
+    def why_undefined(self, sums: Floats) -> str:
+        """Why the score is undefined, for people to read."""
+        return "the truth holds no utterance of the class"
+
+    def _chance_given(self, share: Floats) -> None:
+        return None
+
+
 def chance_normalised(uar: float, n_classes: int) -> float:
     r"""UAR rescaled so that chance is 0 and perfection 1, to compare different numbers of classes.
 

@@ -68,10 +68,13 @@ class ClassMetric(Metric):
         """The score of the best prediction that ignores the audio; see :meth:`Metric.chance`."""
         if isinstance(truth, int | np.integer):
             return self._chance_among(int(truth))
-        true = np.asarray(truth, dtype=object)
+        true = np.asarray(truth)
         check_lengths(true, true)
-        classes = found_classes(true)
-        counts = np.bincount(encode(true, classes, "true labels"), minlength=len(classes))
+        if np.issubdtype(true.dtype, np.integer):
+            counts = np.unique(true, return_counts=True)[1]
+        else:
+            classes = found_classes(true)
+            counts = np.bincount(encode(true, classes, "true labels"), minlength=len(classes))
         return self._chance_given(counts / counts.sum())
 
     def statistics(
@@ -124,7 +127,7 @@ class ClassMetric(Metric):
         return None
 
     @abstractmethod
-    def _chance_given(self, share: Floats) -> float:
+    def _chance_given(self, share: Floats) -> float | None:
         """Chance from the shares ``(n_classes,)`` of the classes that occur."""
 
 

@@ -1,162 +1,265 @@
-"""From predictions to rows of the ``scores`` table: every metric, its interval, its chance."""
+"""From predictions to rows of the tables: every metric, class and group, with its uncertainty."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from paralbench.errors import UndefinedMetricError
-from paralbench.metrics import METRICS, Metric
-from paralbench.statistics.bootstrap import interval
+from paralbench.metrics import METRICS, BrierScore, CalibrationError, Metric, Recall
+from paralbench.metrics.base import Floats
+from paralbench.runner.calibration import bin_rows
+from paralbench.runner.groups import Comparison, compare, gap_row, group_columns, group_scores
+from paralbench.runner.outcome import Mask, Outcome, Tally
+from paralbench.statistics.interval import Interval, no_interval
+from paralbench.tables import TABLES
+
+Row = dict[str, Any]
+
+# Where bins are few, resamples have larger errors than the whole, each of them.
+_BIASED = "resamples of bins are biased"
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """Out-of-fold predictions of one probe (one layer, or the mix).
+def tables_of(
+    outcome: Outcome,
+    frame: pd.DataFrame,
+    probabilities: np.ndarray | None,
+    metrics: Sequence[str],
+    common: Mapping[str, Any],
+    seed: int,
+    *,
+    detail: bool = True,
+    train_share: float = 1.0,
+) -> dict[str, pd.DataFrame]:
+    """The tables of an outcome.
 
-    Attributes:
-        layer: ``mix``, or the index of the layer.
-        truth: class indices, or numbers in the label's own unit, ``(n,)``.
-        prediction: the same for each seed, ``(seeds, n)``.
-        fold: the name of the fold that tested each utterance, ``(n,)``.
-        units: what intervals resample, ``(n,)``; None where unknown.
-        unit: what that is: speaker, session or utterance.
-        classes: the class names; empty for regression.
-        n_train: training utterances of each fold, by its name.
-    """
-
-    layer: str
-    truth: np.ndarray
-    prediction: np.ndarray
-    fold: np.ndarray
-    units: np.ndarray | None
-    unit: Literal["speaker", "session", "utterance"]
-    classes: tuple[str, ...]
-    n_train: Mapping[str, int]
-
-    @property
-    def seeds(self) -> list[str]:
-        """The names of the seeds."""
-        return [str(seed) for seed in range(len(self.prediction))]
-
-
-def score_rows(
-    outcome: Outcome, metrics: Sequence[str], common: Mapping[str, Any], seed: int
-) -> list[dict[str, Any]]:
-    """Score an outcome.
-
-    Rows with ``fold = all`` score the pooled out-of-fold predictions, per seed and, with the
-    interval, averaged over the seeds (``seed = mean``). Rows per fold and their mean have no
-    interval. A score that is not defined (a fold with one class, say) is no row.
+    In ``scores``, rows with ``fold = all`` score the pooled out-of-fold predictions, per seed and,
+    with the interval, averaged over the seeds (``seed = mean``). Rows per fold and their mean have
+    no interval. A score that is not defined (a fold with one class, say) is no row.
 
     Args:
         outcome: the predictions.
+        frame: the tested utterances' manifest rows, in the order of the predictions.
+        probabilities: ``(seeds, n, classes)``, or None where the probe gives none.
         metrics: metric names; the first is primary.
-        common: the columns that all rows share.
-        seed: seed of the resamples.
+        common: the columns that all rows of ``scores`` share; ``cell`` and ``label`` are read.
+        seed: seed of the resamples and permutations.
+        detail: whether recall per class, groups and calibration are wanted too.
+        train_share: share of the training speakers that the probe was trained on. With less than
+            all of them there are the pooled scores averaged over seeds, and nothing else.
+
+    Returns:
+        ``scores``, ``predictions``, ``confusion``, ``calibration`` and ``gaps``.
 
     Raises:
         UndefinedMetricError: the primary metric is undefined on all of the data.
     """
-    rows: list[dict[str, Any]] = []
+    whole = train_share == 1.0
+    detail = detail and whole
+    tally = Tally(outcome, group_columns(frame) if detail else None)
+    scorer = Scorer(tally, common, seed, train_share)
+    where = {"cell": common["cell"], "layer": outcome.layer}
+    sums = _sums(tally, metrics)
+    rows, gaps, bins = [], [], []
+    for name, summed in sums.items():
+        metric = METRICS[name]
+        rows += scorer.pooled(metric, summed) if whole else scorer.mean(metric, summed)
+        if whole:
+            rows += scorer.by_fold(metric, summed)
+    if detail and outcome.classes:
+        rows += scorer.by_class(sums[metrics[0]])
+    if detail and probabilities is not None:
+        brier, error = BrierScore(), CalibrationError()
+        rows += scorer.pooled(brier, tally.sums(brier, probabilities))
+        summed = tally.sums(error, probabilities)
+        rows += scorer.pooled(error, summed, no_interval(_BIASED, 0))
+        bins = [where | row for row in bin_rows(summed)]
+    for column in tally.group:
+        comparison = compare(tally, column, common["label"])
+        for name, summed in sums.items():
+            rows += scorer.by_group(METRICS[name], summed, comparison)
+            gaps.append(where | gap_row(tally, comparison, METRICS[name], summed, seed))
+    predictions, confusion = TABLES["predictions"].empty(), TABLES["confusion"].empty()
+    if whole:
+        predictions = prediction_frame(outcome, frame, probabilities, common["cell"])
+        confusion = confusion_frame(outcome, common["cell"])
+    return {
+        "scores": pd.DataFrame(rows, columns=TABLES["scores"].names),
+        "predictions": predictions,
+        "confusion": confusion,
+        "calibration": pd.DataFrame(bins, columns=TABLES["calibration"].names),
+        "gaps": pd.DataFrame(gaps, columns=TABLES["gaps"].names),
+    }
+
+
+def join_tables(parts: Iterable[Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
+    """Put the tables of several outcomes (layers, shares) together; parts without rows are left."""
+    found: dict[str, list[pd.DataFrame]] = {}
+    for part in parts:
+        for name, frame in part.items():
+            found.setdefault(name, []).extend([frame] if len(frame) else [])
+    return {
+        name: pd.concat(frames, ignore_index=True) if frames else TABLES[name].empty()
+        for name, frames in found.items()
+    }
+
+
+def _sums(tally: Tally, metrics: Sequence[str]) -> dict[str, Floats]:
+    """Statistics ``(bundles, seeds, k)`` of each metric that is defined on the whole.
+
+    Raises:
+        UndefinedMetricError: the first is not.
+    """
+    found: dict[str, Floats] = {}
     for name in metrics:
+        metric = METRICS[name]
         try:
-            rows += _metric_rows(METRICS[name], outcome, common, seed)
+            # All metrics of classes have the same statistics.
+            shared = metric.kind == "classes" and metrics[0] in found
+            summed = found[metrics[0]] if shared else tally.sums(metric)
+            for whole in summed.sum(axis=0):
+                if np.isnan(metric.value(whole)):
+                    raise UndefinedMetricError(
+                        f"{name} is undefined: {metric.why_undefined(whole)}."
+                    )
         except UndefinedMetricError:
             if name == metrics[0]:
                 raise
+        else:
+            found[name] = summed
+    return found
+
+
+def score_rows(
+    outcome: Outcome, metrics: Sequence[str], common: Mapping[str, Any], seed: int
+) -> list[Row]:
+    """Rows of the ``scores`` table without classes, groups and calibration."""
+    tally = Tally(outcome)
+    scorer = Scorer(tally, common, seed, 1.0)
+    rows = []
+    for name, summed in _sums(tally, metrics).items():
+        rows += scorer.pooled(METRICS[name], summed) + scorer.by_fold(METRICS[name], summed)
     return rows
 
 
-def _metric_rows(
-    metric: Metric, outcome: Outcome, common: Mapping[str, Any], seed: int
-) -> list[dict[str, Any]]:
-    n_classes = len(outcome.classes) or None
-    statistics = metric.statistics(outcome.truth, outcome.prediction, n_classes)
-    shared = {
-        **common,
-        "layer": outcome.layer,
-        "metric": metric.name,
-        "train_share": 1.0,
-        "group": None,
-        "class": None,
-        "ci_low": None,
-        "ci_high": None,
-        "interval_method": None,
-    }
+class Scorer:
+    """Makes rows of the ``scores`` table."""
 
-    def row(fold: str, seed: str, value: float, chosen: np.ndarray, **more: Any) -> dict[str, Any]:
-        sizes = [outcome.n_train[name] for name in sorted(set(outcome.fold[chosen]))]
-        speakers = outcome.units if outcome.unit == "speaker" else None
-        return {
-            **shared,
-            "fold": fold,
-            "seed": seed,
-            "value": float(value),
-            "chance": _chance(metric, outcome, chosen),
-            "n_train": round(float(np.mean(sizes))),
-            "n_utterances": int(chosen.sum()),
-            "n_speakers": None if speakers is None else len(set(speakers[chosen])),
-            **more,
+    def __init__(self, tally: Tally, common: Mapping[str, Any], seed: int, train_share: float):
+        """Score a tally; ``common`` are the columns that all rows share."""
+        self.tally, self.seed = tally, seed
+        self.common = {
+            **common,
+            "layer": tally.outcome.layer,
+            "train_share": train_share,
         }
+        names = sorted({str(name) for name in tally.outcome.fold})
+        self.folds = names  # in the order of the tally's numbers
+        self.n_train = np.array([tally.outcome.n_train[name] for name in names])
 
-    everything = np.ones(len(outcome.truth), dtype=bool)
-    pooled = metric.value(statistics.sum(axis=-2))  # (seeds,)
-    if np.isnan(pooled).any():
-        raise UndefinedMetricError(
-            f"{metric.name} is undefined: "
-            f"{metric.why_undefined(statistics[int(np.isnan(pooled).argmax())].sum(axis=0))}."
-        )
-    names = np.array(outcome.classes, dtype=object)
-    found = interval(
-        metric,
-        names[outcome.truth] if n_classes else outcome.truth,
-        names[outcome.prediction] if n_classes else outcome.prediction,
-        outcome.units,
-        seed=seed,
-        unit=outcome.unit,
-        classes=outcome.classes or None,
-    )
-    rows = [row("all", name, pooled[i], everything) for i, name in enumerate(outcome.seeds)]
-    rows.append(
-        row(
-            "all",
-            "mean",
-            pooled.mean(),
-            everything,
-            ci_low=found.low,
-            ci_high=found.high,
-            interval_method=found.method,
-        )
-    )
-    folds = sorted(set(outcome.fold))
-    if len(folds) > 1:
-        values = []
-        for fold in folds:
-            chosen = outcome.fold == fold
-            scores = metric.value(statistics[:, chosen].sum(axis=-2))
-            if not np.isnan(scores).any() and _complete(metric, outcome, chosen):
-                values.append(scores.mean())
-                rows.append(row(fold, "mean", scores.mean(), chosen))
-        if len(values) == len(folds):
-            rows.append(row("mean", "mean", float(np.mean(values)), everything))
-    return rows
+    def pooled(self, metric: Metric, sums: Floats, found: Interval | None = None) -> list[Row]:
+        """The pooled score of each seed, then their mean; with ``found`` as its interval if given.
 
+        Args:
+            metric: the metric.
+            sums: its statistics, ``(bundles, seeds, k)``.
+            found: the interval; by default it is made.
+        """
+        chosen = self.tally.everything
+        values = metric.value(sums.sum(axis=0))
+        shared = self._about(metric, chosen)
+        seeds = [
+            shared | {"seed": seed, "value": float(value)}
+            for seed, value in zip(self.tally.outcome.seeds, values, strict=True)
+        ]
+        return seeds + self.mean(metric, sums, found=found)
 
-def _complete(metric: Metric, outcome: Outcome, chosen: np.ndarray) -> bool:
-    """Whether a fold's score measures what the whole's does: no class has left an average."""
-    if not metric.averages_over_classes:
-        return True
-    return len(set(outcome.truth[chosen])) == len(set(outcome.truth))
+    def mean(
+        self,
+        metric: Metric,
+        sums: Floats,
+        chosen: Mask | None = None,
+        found: Interval | None = None,
+        *,
+        of_class: str | None = None,
+        group: str | None = None,
+    ) -> list[Row]:
+        """The score averaged over the seeds, with its interval, of all or some bundles."""
+        taken = self.tally.everything if chosen is None else chosen
+        value = metric.value(sums[taken].sum(axis=0)).mean()
+        if found is None:
+            found = self.tally.interval(metric, sums, taken, self.seed, by_class=of_class is None)
+        row = self._about(metric, taken) | {
+            "seed": "mean",
+            "value": float(value),
+            "group": group,
+            "class": of_class,
+            "ci_low": found.low,
+            "ci_high": found.high,
+            "interval_method": found.method,
+        }
+        return [row]
 
+    def by_fold(self, metric: Metric, sums: Floats) -> list[Row]:
+        """The score of each fold, averaged over the seeds, and the mean of the folds."""
+        if len(self.folds) < 2:
+            return []
+        whole = sums.sum(axis=0)
+        rows = []
+        for code, fold in enumerate(self.folds):
+            chosen = self.tally.fold == code
+            total = sums[chosen].sum(axis=0)
+            if metric.comparable(total, whole).all():
+                value = float(metric.value(total).mean())
+                rows.append(
+                    self._about(metric, chosen) | {"fold": fold, "seed": "mean", "value": value}
+                )
+        if len(rows) == len(self.folds):
+            value = float(np.mean([row["value"] for row in rows]))
+            mean = {"fold": "mean", "seed": "mean", "value": value}
+            rows.append(self._about(metric, self.tally.everything) | mean)
+        return rows
 
-def _chance(metric: Metric, outcome: Outcome, chosen: np.ndarray) -> float | None:
-    try:
-        return metric.chance(outcome.truth[chosen])
-    except UndefinedMetricError:
-        return None
+    def by_class(self, sums: Floats) -> list[Row]:
+        """The recall of each class that occurs, on its utterances.
+
+        Args:
+            sums: statistics of any metric of classes, ``(bundles, seeds, k)``.
+        """
+        rows = []
+        for position, name in enumerate(self.tally.outcome.classes):
+            chosen = self.tally.held[:, position]
+            if chosen.any():
+                rows += self.mean(Recall(position), sums, chosen, of_class=name)
+        return rows
+
+    def by_group(self, metric: Metric, sums: Floats, comparison: Comparison) -> list[Row]:
+        """The score of each group that can be compared."""
+        rows = []
+        for name in group_scores(metric, sums, comparison):
+            group = f"{comparison.column}={name}"
+            rows += self.mean(metric, sums, comparison.groups[name], group=group)
+        return rows
+
+    def _about(self, metric: Metric, chosen: Mask) -> Row:
+        """What a row says of some bundles beside the score."""
+        tally = self.tally
+        truth = tally.outcome.truth[chosen[tally.of]]
+        return {
+            **self.common,
+            "fold": "all",
+            "group": None,
+            "class": None,
+            "metric": metric.name,
+            "ci_low": None,
+            "ci_high": None,
+            "interval_method": None,
+            "chance": metric.chance(truth),
+            "n_train": round(float(self.n_train[np.unique(tally.fold[chosen])].mean())),
+            "n_utterances": len(truth),
+            "n_speakers": tally.n_speakers(chosen),
+        }
 
 
 def prediction_frame(
@@ -170,7 +273,7 @@ def prediction_frame(
     Args:
         outcome: the predictions.
         frame: the tested utterances' manifest rows, in the order of the predictions.
-        probabilities: ``(seeds, n, classes)``, or None for regression.
+        probabilities: ``(seeds, n, classes)``, or None where the probe gives none.
         cell: the cell.
     """
     parts = []

@@ -1,0 +1,116 @@
+"""Parts of a fold's training part, for learning curves: fewer and fewer speakers."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from paralbench.errors import SplitError
+from paralbench.splits.columns import identities
+from paralbench.splits.develop import development
+from paralbench.splits.fold import Fold, Positions
+
+_TRIES = 8  # draws of a share, until one can itself be divided
+_FAR = 0.5  # of the wanted share; a part that misses it by more is another share
+_TOO_FEW = "speakers are too few: no part of them holds every class and can be divided"
+
+
+@dataclass(frozen=True, eq=False)
+class Subset:
+    """Part of the training part.
+
+    Attributes:
+        share: the wanted share of the training part.
+        rows: positions of its utterances, ascending; None where it could not be drawn.
+        reason: why not; None where it could.
+    """
+
+    share: float
+    rows: Positions | None
+    reason: str | None = None
+
+
+def subsets(
+    frame: pd.DataFrame,
+    fold: Fold,
+    label: str,
+    shares: Sequence[float],
+    seed: int,
+    allow: Collection[str] = (),
+    development_share: float | None = 0.2,
+) -> list[Subset]:
+    """Draw shares of the training speakers, each from the one above it, so that they are nested.
+
+    A subset holds whole speakers and every class, in about the same shares, and can itself be
+    divided into a part to fit on and a development part. Sessions and audio are kept together as
+    in :func:`paralbench.splits.develop.development`.
+
+    Args:
+        frame: one row per utterance.
+        fold: the fold; subsets are of its training part.
+        label: the column of the label.
+        shares: above 0, at most 1; 1 is the training part itself.
+        seed: chooses among the draws that are equally good.
+        allow: kinds that the card lets leak, see ``split.leaks``.
+        development_share: what is later drawn from the subset; None where nothing is selected, or
+            the fold has a development part of its own.
+
+    Returns:
+        a subset for each share, ascending; one that could not be drawn has a reason.
+
+    Raises:
+        ValueError: a share is not above 0 and at most 1.
+    """
+    wrong = [share for share in shares if not 0 < share <= 1]
+    if wrong:
+        raise ValueError(f"shares: {wrong[0]} is not above 0 and at most 1.")
+    if fold.development is not None:
+        development_share = None
+    whole = len(fold.train)
+    unknown = any(name is None for name in identities(frame.iloc[fold.train], "speaker"))
+    found: list[Subset] = []
+    above = fold.train
+    for place, share in enumerate(sorted(set(shares), reverse=True)):
+        # A start of its own for each share and try, whatever the tries before came to.
+        starts = np.random.SeedSequence([seed, place]).generate_state(_TRIES)
+        of_above = share * whole / len(above)
+        if share == 1:
+            found.append(Subset(share, fold.train))
+        elif unknown:
+            found.append(Subset(share, None, "speakers unknown"))
+        elif of_above >= 1:
+            found.append(Subset(share, None, "no smaller part than the one above could be drawn"))
+        else:
+            rows = _draw(frame, above, label, of_above, starts, allow, development_share)
+            reason = _TOO_FEW if rows is None else _far(len(rows) / whole, share)
+            found.append(Subset(share, None if reason else rows, reason))
+            above = above if rows is None or reason else rows
+    return found[::-1]
+
+
+def _far(reached: float, share: float) -> str | None:
+    if abs(reached - share) <= _FAR * share:
+        return None
+    return f"speakers are too few: the part drawn is {reached:.2f} of the utterances"
+
+
+def _draw(
+    frame: pd.DataFrame,
+    above: Positions,
+    label: str,
+    share: float,
+    starts: np.ndarray,
+    allow: Collection[str],
+    development_share: float | None,
+) -> Positions | None:
+    """A share of ``above``; None where no try gives one that can be divided."""
+    for start in starts.tolist():
+        try:
+            _, rows = development(frame, above, label, share, start, allow=allow)
+            if development_share is not None:
+                development(frame, rows, label, development_share, start, allow=allow)
+        except SplitError:
+            continue
+        return rows
+    return None

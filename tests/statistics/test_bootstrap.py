@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.special import expit, logit
 from sklearn.metrics import balanced_accuracy_score
 
 from paralbench.metrics import METRICS
@@ -34,16 +35,37 @@ def gendered(n_female: int, n_male: int, clips: int = 6, seed: int = 0):
     return truth, np.where(right, truth, other), speaker
 
 
+def in_log_odds(low, high):
+    """Ends that are symmetric in log odds, from those that are symmetric in the score, 0 to 1."""
+    score, half = (low + high) / 2, (high - low) / 2
+    step = half / (score * (1 - score))
+    return tuple(expit(logit(score) + np.array([-step, step])))
+
+
 @pytest.mark.parametrize("n_speakers", [5, 9, 19])
 def test_few_speakers_of_equal_weight_give_students_t_on_their_means(n_speakers):
     rng = np.random.default_rng(n_speakers)
     errors = rng.gamma(2, 1, (n_speakers, 1)) + rng.uniform(0, 1, (n_speakers, 10))
     speaker = np.repeat(np.arange(n_speakers), 10)
     found = interval(METRICS["mae"], np.zeros(errors.size), errors.ravel(), speaker, seed=0)
-    expected = stats.ttest_1samp(errors.mean(axis=1), 0).confidence_interval(0.95)
+    low, high = stats.ttest_1samp(errors.mean(axis=1), 0).confidence_interval(0.95)
     assert found.method == "speaker-jackknife-t"
     assert found.n_units == n_speakers
-    assert (found.low, found.high) == pytest.approx((max(0, expected.low), expected.high))
+    # An error has no upper limit: the interval is symmetric in its logarithm.
+    mean = errors.mean()
+    step = (high - low) / 2 / mean
+    assert (found.low, found.high) == pytest.approx((mean * np.exp(-step), mean * np.exp(step)))
+    assert found.low > 0
+
+
+def test_few_speakers_within_the_range_are_symmetric_in_log_odds():
+    truth, prediction, speaker = acted(9)
+    found = interval(METRICS["wa"], truth, prediction, speaker, seed=0)
+    right = pd.Series(truth == prediction).groupby(speaker).mean()
+    expected = stats.ttest_1samp(right, 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx(in_log_odds(*expected))
+    score = (truth == prediction).mean()
+    assert logit(found.low) + logit(found.high) == pytest.approx(2 * logit(score))
 
 
 def test_few_speakers_within_class_give_welchs_t_on_their_recalls():
@@ -53,7 +75,7 @@ def test_few_speakers_within_class_give_welchs_t_on_their_recalls():
     # The sum of two means has the interval of the difference of one and the other's mirror image.
     welch = stats.ttest_ind(recalls[:4], -recalls[4:], equal_var=False).confidence_interval(0.95)
     assert found.method == "speaker-jackknife-t-within-class"
-    assert (found.low, found.high) == pytest.approx((welch.low / 2, min(1, welch.high / 2)))
+    assert (found.low, found.high) == pytest.approx(in_log_odds(welch.low / 2, welch.high / 2))
 
 
 def test_many_speakers_give_the_percentiles_that_scipy_gives():
@@ -101,18 +123,18 @@ def test_seeds_are_averaged_inside_each_resample():
 
 
 def test_within_class_keeps_the_number_of_speakers_of_each_class():
-    """20 + 10 speakers: were they drawn together, WA of a constant would vary with the mix."""
-    truth, _, speaker = gendered(20, 10)
+    """30 + 20 speakers: were they drawn together, WA of a constant would vary with the mix."""
+    truth, _, speaker = gendered(30, 20)
     varied = np.where(np.arange(len(truth)) % 7 == 0, "male", "female")
     found = interval(METRICS["wa"], truth, varied, speaker, seed=0)
     assert found.method == "speaker-bootstrap-within-class"
     assert found.redrawn == 0
     constant = interval(METRICS["wa"], truth, ["female"] * len(truth), speaker, seed=0)
-    assert "no resample of the 30 speakers scores differently" in constant.reason
+    assert "no resample of the 50 speakers scores differently" in constant.reason
 
 
 def test_a_small_class_calls_for_the_jackknife():
-    truth, prediction, speaker = gendered(20, 9)
+    truth, prediction, speaker = gendered(40, 19)
     found = interval(METRICS["uar"], truth, prediction, speaker, seed=0)
     assert found.method == "speaker-jackknife-t-within-class"
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from paralbench.metrics.base import Metric, Values
 from paralbench.statistics.interval import Interval, no_interval
-from paralbench.statistics.jackknife import jackknife
+from paralbench.statistics.jackknife import around, jackknife
 from paralbench.statistics.resampling import resampled_scores, tail_share
 from paralbench.statistics.sample import Sample, Unit, gather
 
@@ -33,11 +33,11 @@ def interval(
     """The confidence interval of a score.
 
     With 20 units or more it is the percentile bootstrap over units, its tails set for their number;
-    with 5 to 19 it is Student's t on the delete-one-unit jackknife; with fewer there is none. Where
-    every unit has a single class (gender, say), units are resampled within their class, and a class
-    of fewer than 10 calls for the jackknife. Two units of each class are needed where classes are
-    strata or are averaged: with one, its voice cannot be told from its class. Resamples that lack a
-    class are drawn again.
+    with 5 to 19 it is Student's t on the delete-one-unit jackknife, in log odds; with fewer there
+    is none. Where every unit has a single class (gender, say), units are resampled within their
+    class, and a class of fewer than 20 calls for the jackknife. Two units of each class are needed
+    where classes are strata or are averaged: with one, its voice cannot be told from its class.
+    Otherwise resamples that lack a class are drawn again, and counted.
 
     Args:
         metric: the metric.
@@ -93,14 +93,14 @@ def interval_of(
 
 def _jackknife_interval(metric: Metric, sample: Sample, confidence: float) -> Interval:
     units, unit = sample.units, sample.unit
-    found = jackknife(metric, sample.sums, units, confidence)
+    found = jackknife(metric, sample.sums, units)
     if found is None:
         return no_interval(f"without one {unit} the score is undefined or lacks a class", units.n)
     score = float(metric.value(sample.sums.sum(axis=0)).mean())
     if found.error <= 1e-12 * max(1.0, abs(score)):
         return _no_variation(unit, units.n)
-    low, high = np.clip([score - found.half_width, score + found.half_width], *metric.range)
-    return Interval(float(low), float(high), sample.method, units.n)
+    low, high = around(score, found.half_width(confidence), metric.range)
+    return Interval(low, high, sample.method, units.n)
 
 
 def _bootstrap_interval(

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import expit, logit, stdtrit
 
 from paralbench.metrics.base import Floats, Metric
 from paralbench.statistics.resampling import Combine, mean_of_seeds
@@ -11,21 +11,20 @@ from paralbench.statistics.units import Units
 
 
 class Jackknife(NamedTuple):
-    """Standard error of a score, its degrees of freedom, and the half-width of its interval."""
+    """Standard error of a score, and its degrees of freedom."""
 
     error: float
     freedom: float
-    half_width: float
+
+    def half_width(self, confidence: float) -> float:
+        """Of the interval by Student's t."""
+        return self.error * float(stdtrit(self.freedom, (1 + confidence) / 2))
 
 
 def jackknife(
-    metric: Metric,
-    sums: Floats,
-    units: Units,
-    confidence: float,
-    combine: Combine = mean_of_seeds,
+    metric: Metric, sums: Floats, units: Units, combine: Combine = mean_of_seeds
 ) -> Jackknife | None:
-    r"""Standard error from leaving out one unit at a time, and Student's t around it.
+    r"""Standard error of a score from leaving out one unit at a time.
 
     .. math::
 
@@ -43,12 +42,11 @@ def jackknife(
         metric: the metric.
         sums: its statistics by unit, ``(units, seeds, k)``.
         units: the units and their strata, each of two units or more.
-        confidence: such as 0.95.
         combine: makes one score of the seeds'.
 
     Returns:
-        standard error, degrees of freedom and half-width, or None where the score without some
-        unit is undefined or lacks a class.
+        standard error and degrees of freedom, or None where the score without some unit is
+        undefined or lacks a class.
     """
     whole = sums.sum(axis=0)
     without = whole - sums
@@ -63,8 +61,32 @@ def jackknife(
         freedoms.append(n - 1)
     variance = sum(parts)
     if variance == 0:
-        return Jackknife(0.0, sum(freedoms), 0.0)
+        return Jackknife(0.0, sum(freedoms))
     weighted = sum(part**2 / freedom for part, freedom in zip(parts, freedoms, strict=True))
-    freedom = variance**2 / weighted
-    error = float(np.sqrt(variance))
-    return Jackknife(error, freedom, error * float(stdtrit(freedom, (1 + confidence) / 2)))
+    return Jackknife(float(np.sqrt(variance)), variance**2 / weighted)
+
+
+def around(score: float, half_width: float, limits: tuple[float, float]) -> tuple[float, float]:
+    r"""The ends of an interval that is symmetric in log odds, so that it stays within the range.
+
+    .. math::
+
+        \text{logit}(p) \pm \frac{h}{p (1 - p)}, \qquad p = \frac{\theta - a}{b - a}
+
+    for a score :math:`\theta` between a and b and a half-width h on the scale of p; without an
+    upper limit, :math:`\log(\theta - a) \pm h / (\theta - a)`. Near its limit a score varies less
+    and to one side; for a correlation this is Fisher's z.
+
+    Source: Miller, The jackknife: a review, Biometrika 61 (1974), on transforming first.
+    """
+    low, high = limits
+    if not low < score < high:
+        return low, high
+    step = np.array([-half_width, half_width])
+    if np.isinf(high):
+        ends = low + (score - low) * np.exp(step / (score - low))
+    else:
+        share = (score - low) / (high - low)
+        step = step / (high - low) / (share * (1 - share))
+        ends = low + (high - low) * expit(logit(share) + step)
+    return float(ends[0]), float(ends[1])

@@ -137,10 +137,10 @@ def _compare(
         return Difference(value, None, None, p, method, units.n, reason, redrawn)
 
     if sample.few:
-        found = jackknife(metric, sample.sums, units, confidence, minus)
+        found = jackknife(metric, sample.sums, units, minus)
         if found is None:
             return nothing(f"without one {unit} a score is undefined or lacks a class")
-        low, high = value - found.half_width, value + found.half_width
+        low, high = value + found.half_width(confidence) * np.array([-1, 1])
         varies = found.error > 1e-12 * max(1.0, abs(value))
         p = float(2 * stdtr(found.freedom, -abs(value) / found.error)) if varies else 0.0
     else:

@@ -23,9 +23,8 @@ from paralbench.statistics.units import (
 Unit = Literal["speaker", "session", "utterance"]
 
 FEWEST_UNITS = 5  # Student's t on fewer is too wide to say anything
-FEWEST_FOR_BOOTSTRAP = 20  # a percentile bootstrap of fewer units is too narrow
+FEWEST_FOR_BOOTSTRAP = 20  # of each stratum: a percentile bootstrap of fewer is too narrow
 FEWEST_PER_CLASS = 2  # of one speaker per class, speakers cannot be told from classes
-FEWEST_PER_CLASS_FOR_BOOTSTRAP = 10
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,7 @@ def gather(
         found = make_units(units)
 
     held = holders(found, true, len(names)) if metric.kind == "classes" else None
-    return from_sums(
-        metric, sum_by_unit(rows, found), found, unit=unit, held=held, classes=names
-    )
+    return from_sums(metric, sum_by_unit(rows, found), found, unit=unit, held=held, classes=names)
 
 
 def from_sums(
@@ -123,9 +120,7 @@ def from_sums(
         return no_interval(
             f"{found.n} {unit}{'s' * (found.n != 1)}; at least {FEWEST_UNITS} are needed", found.n
         )
-    few = found.n < FEWEST_FOR_BOOTSTRAP
-    few |= found.within_class and found.smallest < FEWEST_PER_CLASS_FOR_BOOTSTRAP
-    return Sample(sums, found, unit, few)
+    return Sample(sums, found, unit, found.smallest < FEWEST_FOR_BOOTSTRAP)
 
 
 def as_numbers(

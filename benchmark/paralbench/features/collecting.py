@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from paralbench.features.batching import Piece
+from paralbench.features.frame_store import FrameStore, lacking
 from paralbench.features.pooling import Pooled, merge
 from paralbench.features.store import FeatureSpace
 
@@ -26,6 +27,7 @@ class Collector:
         pieces: every window that will come.
         second_moments: whether these are stored too.
         metadata: strings kept with the rows.
+        frames: where the frames of a layer go, if they are stored too.
         clock: seconds; for tests.
     """
 
@@ -37,11 +39,12 @@ class Collector:
         *,
         second_moments: bool,
         metadata: Mapping[str, str],
+        frames: FrameStore | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
         self.stored: set[str] = set()
         self.excluded: dict[str, str] = {}
-        self._space, self._wanted = space, set(wanted)
+        self._space, self._frames, self._wanted = space, frames, set(wanted)
         self._second_moments, self._metadata, self._clock = second_moments, metadata, clock
         self._windows = Counter(piece.content for piece in pieces if piece.content in self._wanted)
         self._parts: dict[str, dict[int, Pooled]] = {}
@@ -64,6 +67,8 @@ class Collector:
         """Write what is complete, and see what other processes wrote meanwhile."""
         rows, self._rows, self._bytes = self._rows, {}, 0
         self._space.refresh()
+        if self._frames is not None:
+            self._frames.refresh()
         if rows:
             pooled = list(rows.values())
             self._space.append(
@@ -75,10 +80,20 @@ class Collector:
                 else None,
                 self._metadata,
             )
+            if self._frames is not None:
+                states = [one.states for one in pooled if one.states is not None]
+                self._frames.append(list(rows), states, self._metadata)
             self.stored.update(rows)
         if fresh := {c: reason for c, reason in self.excluded.items() if c in self._wanted}:
             self._space.exclude(fresh)
-        self._wanted = set(self._space.missing(self._wanted, second_moments=self._second_moments))
+        self._wanted = set(
+            lacking(
+                self._space,
+                self._wanted,
+                second_moments=self._second_moments,
+                frames=self._frames,
+            )
+        )
         self._parts = {c: parts for c, parts in self._parts.items() if c in self._wanted}
         self._flushed = self._clock()
 
@@ -98,3 +113,4 @@ class Collector:
             self._rows[piece.content] = whole
             self._bytes += 4 * whole.mean.size
             self._bytes += 4 * whole.moments.size if whole.moments is not None else 0
+            self._bytes += whole.states.nbytes if whole.states is not None else 0

@@ -10,6 +10,7 @@ import numpy as np
 
 from paralbench.errors import ParalbenchError
 from paralbench.features.batching import Batch, Piece, cost
+from paralbench.features.frame_layer import FrameLayer
 from paralbench.features.pooling import Pooled, pool
 from paralbench.upstreams.base import SAMPLE_RATE, Encoder, HiddenStates
 
@@ -89,12 +90,14 @@ class BatchEncoder:
         device: where waveforms go.
         second_moments: whether to pool these too.
         padded_samples: what the encoder itself pads to (see :class:`Limits`).
+        layer: the layer whose frames are wanted too.
     """
 
     encoder: Encoder
     device: "torch.device"
     second_moments: bool = False
     padded_samples: int = 0
+    layer: FrameLayer | None = None
     back_offs: int = field(default=0, init=False)
     _affordable: int | None = field(default=None, init=False)
 
@@ -142,7 +145,7 @@ class BatchEncoder:
             batch = torch.from_numpy(padded).to(self.device)
             hidden = self.encoder.forward(batch, lengths.to(self.device))
             self._check(hidden, len(waveforms))
-            return pool(hidden, second_moments=self.second_moments)
+            return pool(hidden, second_moments=self.second_moments, layer=self.layer)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -6,6 +6,8 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from paralbench.errors import ParalbenchError
 from paralbench.features.arithmetic import arithmetic
 from paralbench.features.batching import BUDGETS, Batch, Limits, Piece, padding_share
@@ -18,6 +20,8 @@ from paralbench.features.device import (
     with_backend,
 )
 from paralbench.features.encoding import BatchEncoder, Reader, Waveforms, read_ahead
+from paralbench.features.frame_layer import FrameLayer, layer_index, size_text
+from paralbench.features.frame_store import FrameStore, check_room, lacking
 from paralbench.features.keys import space_description
 from paralbench.features.plans import resume_or_plan
 from paralbench.features.pooling import Pooled
@@ -51,6 +55,7 @@ class ExtractionReport:
             an undisturbed run's to 1e-5, not to the bit.
         device, precision, threads: how it was computed.
         backend: what computed it: ``torch``, ``openvino``; None if nothing was encoded.
+        frames: where the frames are; None if none were asked for.
     """
 
     space: FeatureSpace
@@ -67,6 +72,7 @@ class ExtractionReport:
     precision: str
     threads: int
     backend: str | None = None
+    frames: FrameStore | None = None
 
 
 def extract(
@@ -79,8 +85,11 @@ def extract(
     device: "str | torch.device" = "cpu",
     precision: str = "fp32",
     second_moments: bool = False,
+    frames_layer: int | None = None,
+    frames_dtype: str = "float16",
     token_budget: int | None = None,
     progress: Callable[[float, float], None] | None = None,
+    announce: Callable[[str], None] | None = None,
     lengths: Mapping[str, int] | None = None,
     loader: Callable[[], Encoder] | None = None,
     workers: int = 1,
@@ -105,10 +114,15 @@ def extract(
             always.
         second_moments: also store the covariances between layers, which are large: see
             :func:`~paralbench.features.moments.moments_bytes`.
+        frames_layer: also store the frames of this layer, -1 for the last: as ``second_moments``,
+            only an utterance that lacks them is encoded again, in the batch it was planned in.
+        frames_dtype: ``float16`` or ``float32``, see
+            :class:`~paralbench.features.frame_layer.FrameLayer`.
         token_budget: samples in a batch, padding included; by default :data:`BUDGETS` of the
             device.
         progress: called with the seconds of audio that are done and those that are to be done in
             all, of what is encoded now.
+        announce: told how much the frames will take and where, before they are made.
         lengths: samples of contents, where known; others are read from the cache.
         loader: makes the encoder; picklable if ``workers`` is above 1.
         workers: processes, for encoders of batching "single" in fp32 on the CPU. They are started
@@ -118,9 +132,10 @@ def extract(
             Equal to the bit needs equal threads.
 
     Raises:
-        StoreError: the store or cache cannot be read or written, or the precision is unknown.
-        ParalbenchError: the device is not there, the encoder has only another precision, one
-            utterance does not fit into memory, or the encoder breaks its contract.
+        StoreError: the store or cache cannot be read or written, the precision is unknown, or
+            the disk has less room than the frames will take.
+        ParalbenchError: the device is not there, the encoder has only another precision or no such
+            layer, one utterance does not fit into memory, or the encoder breaks its contract.
     """
     import torch
 
@@ -130,8 +145,11 @@ def extract(
         device=find_device(device),
         precision=precision,
         second_moments=second_moments,
+        frames_layer=frames_layer,
+        frames_dtype=frames_dtype,
         token_budget=token_budget,
         progress=progress or (lambda _done, _total: None),
+        announce=announce or (lambda _line: None),
         lengths=lengths or {},
         loader=loader,
         workers=workers,
@@ -140,10 +158,12 @@ def extract(
     )
     space = store.space(space_description(description, precision=precision))
     asked = list(dict.fromkeys(contents))
-    missing = space.missing(asked, second_moments=second_moments)
+    # Without a stored utterance the number of layers is unknown; but then all are missing.
+    frames = _frame_store(space, space.shape[0], job) if space.shape else None
+    missing = lacking(space, asked, second_moments=second_moments, frames=frames)
     reused = len(asked) - len(missing) - len(space.excluded(asked))
     start_measuring(job.device)
-    done = _encode(space, missing, encoder, job) if missing else _Done()
+    done = _encode(space, missing, encoder, job) if missing else _Done(frames=frames)
     return ExtractionReport(
         space=space,
         encoded=done.stored,
@@ -159,6 +179,7 @@ def extract(
         precision=precision,
         threads=job.threads,
         backend=done.backend,
+        frames=done.frames,
     )
 
 
@@ -170,8 +191,11 @@ class _Job:
     device: "torch.device"
     precision: str
     second_moments: bool
+    frames_layer: int | None
+    frames_dtype: str
     token_budget: int | None
     progress: Callable[[float, float], None]
+    announce: Callable[[str], None]
     lengths: Mapping[str, int]
     loader: Callable[[], Encoder] | None
     workers: int
@@ -186,6 +210,7 @@ class _Done:
     samples: int = 0
     back_offs: int = 0
     backend: str | None = None
+    frames: FrameStore | None = None
     batches: list[Sequence[Piece]] = field(default_factory=list)
 
 
@@ -203,24 +228,28 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
         )
     if job.workers > 1:
         _check_workers(encoder, job)
+    frames = _frame_store(space, encoder.n_layers, job)
     encoder = encoder.to(job.device, torch_dtype(job.precision))
     space.write_description()
     batches = _plan(space, missing, encoder, job)
     # The plan may have excluded some, and another process may have stored some.
-    wanted = space.missing(missing, second_moments=job.second_moments)
+    wanted = lacking(space, missing, second_moments=job.second_moments, frames=frames)
     collector = Collector(
         space,
         wanted,
         (piece for batch in batches for piece in batch),
         second_moments=job.second_moments,
         metadata=_metadata(job, backend_of(encoder)),
+        frames=frames,
     )
     reader = Reader(job.cache, encoder, set(wanted))
     samples = [sum(piece.samples for piece in batch) for batch in batches]
-    total, done = sum(samples), _Done(backend=backend_of(encoder))
+    total, done = sum(samples), _Done(backend=backend_of(encoder), frames=frames)
     with ExitStack() as stack:
         stack.callback(collector.flush)  # also when interrupted
         stack.enter_context(arithmetic(job.threads, job.precision))
+        if frames is not None:
+            _make_room(frames, batches, encoder, job)
         # What another process has stored meanwhile is skipped.
         to_do = (
             batch for batch in batches if any(collector.needs(piece.content) for piece in batch)
@@ -242,7 +271,9 @@ def _results(
     batches: Iterator[Waveforms], encoder: Encoder, job: _Job, done: _Done, total: int
 ) -> Generator[tuple[list[Piece], list[Pooled]], None, None]:
     """The pieces of each batch and their statistics, in order; ``total`` samples in all."""
-    local = BatchEncoder(encoder, job.device, job.second_moments, _limits(encoder).padded_samples)
+    layer = None if done.frames is None else done.frames.layer
+    padded = _limits(encoder).padded_samples
+    local = BatchEncoder(encoder, job.device, job.second_moments, padded, layer)
     trial = Trial()
     for batch in batches:
         begun = time.perf_counter()
@@ -251,8 +282,40 @@ def _results(
         done.back_offs = local.back_offs
         yield [piece for piece, _ in batch], pooled
         if job.workers > 1 and job.loader and trial.worth_processes(total - done.samples):
-            yield from encode_in_processes(batches, job.loader, job.workers, job.second_moments)
+            yield from encode_in_processes(
+                batches, job.loader, job.workers, job.second_moments, layer
+            )
             return
+
+
+def _frame_store(space: FeatureSpace, layers: int, job: _Job) -> FrameStore | None:
+    if job.frames_layer is None:
+        return None
+    layer = FrameLayer(layer_index(job.frames_layer, layers), job.frames_dtype)
+    return FrameStore(space, layer)
+
+
+def _make_room(frames: FrameStore, batches: Sequence[Batch], encoder: Encoder, job: _Job) -> None:
+    """Say how much the missing frames will take, and refuse where the disk has less.
+
+    Raises:
+        StoreError: it has.
+    """
+    content = {piece.content for batch in batches for piece in batch}
+    wanted = set(frames.missing(content))
+    pieces = [piece for batch in batches for piece in batch if piece.content in wanted]
+    if not pieces:
+        return
+    # A window of their mean length has their mean number of frames: that grows by the sample.
+    mean = round(sum(piece.samples for piece in pieces) / len(pieces))
+    noise = np.random.default_rng(0).normal(0, 0.1, mean).astype(np.float32)
+    (trial,) = BatchEncoder(encoder, job.device).encode([encoder.prepare(noise)])
+    size = len(pieces) * trial.frames * encoder.dim * frames.layer.itemsize
+    check_room(frames.folder, size)
+    job.announce(
+        f"frames of layer {frames.layer.index} of {len(wanted)} utterances: {size_text(size)} "
+        f"under {frames.folder}"
+    )
 
 
 def _plan(space: FeatureSpace, missing: list[str], encoder: Encoder, job: _Job) -> list[Batch]:

@@ -7,12 +7,13 @@ an encoder's. Apple's devices have no float64: float32 there.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from paralbench.errors import ParalbenchError
+from paralbench.features.frame_layer import FrameLayer
 from paralbench.features.moments import pairs
 
 if TYPE_CHECKING:
@@ -32,11 +33,13 @@ class Pooled:
         frames: how many valid frames.
         mean: ``(layers, dim)``, float64.
         moments: packed population covariances ``(pairs, dim)``, float64, or None.
+        states: the valid frames of one layer ``(frames, dim)``, float16 or float32, or None.
     """
 
     frames: int
     mean: np.ndarray
     moments: np.ndarray | None = None
+    states: np.ndarray | None = None
 
     @property
     def finite(self) -> bool:
@@ -45,15 +48,20 @@ class Pooled:
             statistics = [self.mean.astype(np.float32)]
             if self.moments is not None:
                 statistics.append(self.moments.astype(np.float32))
+            if self.states is not None:
+                statistics.append(self.states)
         return all(bool(np.isfinite(one).all()) for one in statistics)
 
 
-def pool(hidden: "HiddenStates", *, second_moments: bool = False) -> list[Pooled]:
+def pool(
+    hidden: "HiddenStates", *, second_moments: bool = False, layer: FrameLayer | None = None
+) -> list[Pooled]:
     """Pool a batch of hidden states over each utterance's valid frames.
 
     Args:
         hidden: layers ``(batch, frames, dim)``; padded frames are not read.
         second_moments: also the covariances between layers.
+        layer: also the frames of this layer.
 
     Returns:
         One per utterance, in order. An utterance without a valid frame has a mean of zeros.
@@ -72,7 +80,14 @@ def pool(hidden: "HiddenStates", *, second_moments: bool = False) -> list[Pooled
             _covariances([layer[row, :length] for layer in hidden.layers], means[row])
             for row, length in enumerate(lengths)
         ]
-    return [Pooled(*one) for one in zip(lengths, rows, moments, strict=True)]
+    states: list[np.ndarray | None] = [None] * len(lengths)
+    if layer is not None:
+        own = hidden.layers[layer.index]
+        states = [
+            layer.narrowed(own[row, :length]).to("cpu").numpy()
+            for row, length in enumerate(lengths)
+        ]
+    return [Pooled(*one) for one in zip(lengths, rows, moments, states, strict=True)]
 
 
 def _sums(layer: "torch.Tensor", lengths: list[int], wide: "torch.dtype") -> "torch.Tensor":
@@ -124,7 +139,8 @@ def _covariances(layers: Sequence["torch.Tensor"], mean: "torch.Tensor") -> np.n
 def merge(parts: Sequence[Pooled]) -> Pooled:
     """The statistics of windows as those of the whole, by Chan, Golub and LeVeque (1979).
 
-    Exact: only the windows' frames, means and covariances are needed.
+    Exact: only the windows' frames, means and covariances are needed. The frames of a layer are
+    put end to end; where those of one window are float32, all are.
 
     Raises:
         ParalbenchError: there are no parts.
@@ -132,9 +148,12 @@ def merge(parts: Sequence[Pooled]) -> Pooled:
     if not parts:
         raise ParalbenchError("no windows to merge; give at least one.")
     merged = parts[0]
+    if len(parts) == 1:
+        return merged
     for part in parts[1:]:
         merged = _merge(merged, part)
-    return merged
+    states = [part.states for part in parts if part.states is not None]
+    return replace(merged, states=np.concatenate(states) if states else None)
 
 
 def _merge(one: Pooled, other: Pooled) -> Pooled:

@@ -17,6 +17,7 @@ from paralbench.errors import ParalbenchError
 from paralbench.features.arithmetic import arithmetic
 from paralbench.features.batching import Piece
 from paralbench.features.encoding import BatchEncoder, Waveforms
+from paralbench.features.frame_layer import FrameLayer
 from paralbench.features.pooling import Pooled
 from paralbench.upstreams.base import Encoder
 
@@ -55,6 +56,7 @@ def encode_in_processes(
     loader: Callable[[], Encoder],
     workers: int,
     second_moments: bool,
+    layer: FrameLayer | None = None,
 ) -> Iterator[tuple[list[Piece], list[Pooled]]]:
     """Encode and pool batches on ``workers`` processes with one thread each.
 
@@ -64,6 +66,7 @@ def encode_in_processes(
             function of a module.
         workers: how many processes.
         second_moments: whether to pool these too.
+        layer: the layer whose frames are wanted too.
 
     Yields:
         The pieces of each batch and their statistics, in the order of the batches.
@@ -74,7 +77,7 @@ def encode_in_processes(
     remaining = iter(batches)
     ahead: deque[tuple[list[list[Piece]], Future[list[list[Pooled]]]]] = deque()
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, _start, (loader, second_moments))
+    pool = ProcessPoolExecutor(workers, context, _start, (loader, second_moments, layer))
     try:
         while True:
             while len(ahead) < _AHEAD * workers and (task := list(islice(remaining, _PER_TASK))):
@@ -97,13 +100,14 @@ def encode_in_processes(
 _encode_batch: Callable[[list[np.ndarray]], list[Pooled]]
 
 
-def _start(loader: Callable[[], Encoder], second_moments: bool) -> None:
+def _start(loader: Callable[[], Encoder], second_moments: bool, layer: FrameLayer | None) -> None:
     """Load the encoder, once per process."""
     import torch
 
     global _encode_batch
     cpu = torch.device("cpu")
-    _encode_batch = BatchEncoder(loader().to(cpu, torch.float32), cpu, second_moments).encode
+    encoder = loader().to(cpu, torch.float32)
+    _encode_batch = BatchEncoder(encoder, cpu, second_moments, layer=layer).encode
 
 
 def _encode(batches: list[list[np.ndarray]]) -> list[list[Pooled]]:

@@ -13,8 +13,6 @@ import numpy as np
 from paralbench.errors import StoreError
 from paralbench.storage.index import KEYS, LostShardError, ShardIndex
 
-_RAGGED_DTYPES = (np.dtype("int16"), np.dtype("float32"))
-
 
 class _Store:
     """What both stores do with keys."""
@@ -138,16 +136,30 @@ class KeyedStore(_Store):
 
 
 class RaggedStore(_Store):
-    """1-D arrays of any length, int16 or float32, such as decoded audio.
+    """Arrays of any length, each of one of a few dtypes: decoded audio, or the frames of a layer.
 
-    A shard keeps the arrays of a dtype end to end (``int16``, ``float32``), and for each key
-    ``dtype`` (the item size in bytes), ``start`` and ``length`` (in items).
+    A shard keeps the arrays of a dtype end to end (as ``int16``, ``float32``), and for each key
+    ``dtype`` (the item size in bytes), ``start`` and ``length`` (along the first axis).
 
     Args:
         folder: created on the first append.
+        dtypes: what the arrays may be; no two of one item size.
+        ndim: axes of an array; all but the first have one size throughout the store.
     """
 
     _kind = "ragged rows"
+
+    def __init__(
+        self, folder: Path, *, dtypes: tuple[str, ...] = ("int16", "float32"), ndim: int = 1
+    ):
+        super().__init__(folder)
+        self._dtypes, self._ndim = tuple(np.dtype(name) for name in dtypes), ndim
+
+    @property
+    def width(self) -> tuple[int, ...] | None:
+        """The size of an array beyond its first axis; None while the store is empty."""
+        header = self._index.layout
+        return None if header is None else header.entries[self._dtypes[0].name].shape[1:]
 
     def append(
         self,
@@ -158,16 +170,23 @@ class RaggedStore(_Store):
         """Store one array per key as one shard; it is on the disk when this returns.
 
         Raises:
-            StoreError: an array is not 1-D int16 or float32, or the shard cannot be written.
+            StoreError: an array is not of this store's kind, or the shard cannot be written.
         """
         if len(keys) != len(arrays):
             raise StoreError(f"{self.folder}: {len(keys)} keys for {len(arrays)} arrays.")
-        starts, ends = [], dict.fromkeys(_RAGGED_DTYPES, 0)
+        starts, ends = [], dict.fromkeys(self._dtypes, 0)
+        width = self.width
         for array in arrays:
-            if array.ndim != 1 or array.dtype not in ends:
+            if array.ndim != self._ndim or array.dtype not in ends:
                 raise StoreError(
                     f"{self.folder}: an array is {array.ndim}-D {array.dtype}; this store holds "
-                    "1-D int16 and float32."
+                    f"{self._ndim}-D {' and '.join(dtype.name for dtype in self._dtypes)}."
+                )
+            width = array.shape[1:] if width is None else width
+            if array.shape[1:] != width:
+                raise StoreError(
+                    f"{self.folder}: an array has shape {array.shape}; those of this store have "
+                    f"{width} beyond the first axis."
                 )
             starts.append(ends[array.dtype])
             ends[array.dtype] += len(array)
@@ -175,9 +194,9 @@ class RaggedStore(_Store):
             return
         flat = {
             dtype.name: np.concatenate(
-                [np.empty(0, dtype), *(array for array in arrays if array.dtype == dtype)]
+                [np.empty((0, *(width or ())), dtype), *(a for a in arrays if a.dtype == dtype)]
             )
-            for dtype in _RAGGED_DTYPES
+            for dtype in self._dtypes
         }
         rows = {
             "start": np.array(starts, np.int64),
@@ -187,7 +206,7 @@ class RaggedStore(_Store):
         self._index.add(keys, {**rows, **flat}, metadata or {})
 
     def get(self, key: str) -> np.ndarray:
-        """The array of a key: a read-only view of the memory map, ``(n,)`` int16 or float32.
+        """The array of a key: a read-only view of the memory map.
 
         Raises:
             StoreError: the key has no array.
@@ -199,5 +218,23 @@ class RaggedStore(_Store):
             except LostShardError:
                 continue
             start, length = int(arrays["start"][row]), int(arrays["length"][row])
-            flat = arrays["int16" if arrays["dtype"][row] == 2 else "float32"]
-            return flat[start : start + length]
+            size = int(arrays["dtype"][row])
+            (name,) = (dtype.name for dtype in self._dtypes if dtype.itemsize == size)
+            return arrays[name][start : start + length]
+
+    def lengths(self, keys: Sequence[str]) -> np.ndarray:
+        """The length of each key's array along the first axis, ``(n,)`` int64.
+
+        Raises:
+            StoreError: a key has no array.
+        """
+        while True:
+            places = self._index.locate(keys)
+            found = np.empty(len(keys), np.int64)
+            try:
+                for number in np.unique(places[:, 0]):
+                    at = np.flatnonzero(places[:, 0] == number)
+                    found[at] = self._index.shard(int(number)).arrays["length"][places[at, 1]]
+            except LostShardError:
+                continue
+            return found

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
 
 from paralbench.errors import UndefinedMetricError
-from paralbench.metrics import METRICS, chance_normalised
+from paralbench.metrics import METRICS, Recall, chance_normalised
 from paralbench.metrics.counting import encode
 
 
@@ -167,3 +167,18 @@ def test_chance_normalised_agrees_with_scikit_learn():
     )
     with pytest.raises(UndefinedMetricError, match="2 classes"):
         chance_normalised(1.0, 1)
+
+
+def test_recall_of_each_class_equals_scikit_learn():
+    rng = np.random.default_rng(1)
+    truth, prediction = rng.integers(0, 4, (2, 100))
+    expected = recall_score(truth, prediction, average=None)
+    found = [Recall(one)(truth, prediction, range(4)) for one in range(4)]
+    assert found == pytest.approx(expected)
+    assert np.mean(found) == pytest.approx(METRICS["uar"](truth, prediction))
+
+
+def test_recall_of_a_class_that_does_not_occur_is_undefined():
+    with pytest.raises(UndefinedMetricError, match="no utterance of the class"):
+        Recall(1)(["a", "a"], ["a", "b"], ["a", "b"])
+    assert Recall(0).chance(["a", "b"]) is None

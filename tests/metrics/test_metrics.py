@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from paralbench.cards import task
-from paralbench.metrics import METRICS, classes, regression
+from paralbench.metrics import METRICS, calibration, classes, regression
 
 
 def test_every_metric_a_card_may_name_exists():
@@ -30,7 +30,7 @@ def test_perfection_is_the_good_end_of_the_range(name):
     assert "Range:" in (type(metric).__doc__ or "")
 
 
-@pytest.mark.parametrize("module", [classes, regression])
+@pytest.mark.parametrize("module", [calibration, classes, regression])
 def test_docstrings(module):
     result = doctest.testmod(module)
     assert result.attempted > 0

@@ -89,7 +89,7 @@ class Tally:
         unknown = np.full(n, -1, dtype=np.int64)
         unit, speaker = outcome.units, outcome.speakers
         if outcome.unit == "utterance":
-            units = np.arange(n)
+            units = codes(np.arange(n))
         else:
             units = unknown if unit is None else codes(unit)
         speakers = unknown if speaker is None else codes(speaker)

@@ -13,7 +13,6 @@ from paralbench.splits.fold import Fold, Positions
 
 _TRIES = 8  # draws of a share, until one can itself be divided
 _FAR = 0.5  # of the wanted share; a part that misses it by more is another share
-_TOO_FEW = "speakers are too few: no part of them holds every class and can be divided"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,50 +66,48 @@ def subsets(
         raise ValueError(f"shares: {wrong[0]} is not above 0 and at most 1.")
     if fold.development is not None:
         development_share = None
-    whole = len(fold.train)
     unknown = any(name is None for name in identities(frame.iloc[fold.train], "speaker"))
     found: list[Subset] = []
     above = fold.train
     for place, share in enumerate(sorted(set(shares), reverse=True)):
         # A start of its own for each share and try, whatever the tries before came to.
-        starts = np.random.SeedSequence([seed, place]).generate_state(_TRIES)
-        of_above = share * whole / len(above)
+        starts = np.random.SeedSequence([seed, place]).generate_state(_TRIES).tolist()
         if share == 1:
             found.append(Subset(share, fold.train))
         elif unknown:
             found.append(Subset(share, None, "speakers unknown"))
-        elif of_above >= 1:
+        elif len(above) <= share * len(fold.train):
             found.append(Subset(share, None, "no smaller part than the one above could be drawn"))
         else:
-            rows = _draw(frame, above, label, of_above, starts, allow, development_share)
-            reason = _TOO_FEW if rows is None else _far(len(rows) / whole, share)
-            found.append(Subset(share, None if reason else rows, reason))
-            above = above if rows is None or reason else rows
+            one = _draw(frame, fold.train, above, label, share, starts, allow, development_share)
+            above = above if one.rows is None else one.rows
+            found.append(one)
     return found[::-1]
-
-
-def _far(reached: float, share: float) -> str | None:
-    if abs(reached - share) <= _FAR * share:
-        return None
-    return f"speakers are too few: the part drawn is {reached:.2f} of the utterances"
 
 
 def _draw(
     frame: pd.DataFrame,
+    whole: Positions,
     above: Positions,
     label: str,
     share: float,
-    starts: np.ndarray,
+    starts: list[int],
     allow: Collection[str],
     development_share: float | None,
-) -> Positions | None:
-    """A share of ``above``; None where no try gives one that can be divided."""
-    for start in starts.tolist():
+) -> Subset:
+    """A share of ``whole`` out of ``above``: the first try that is near it and can be divided."""
+    reason = "speakers are too few: no part of them holds every class and can be divided"
+    for start in starts:
         try:
-            _, rows = development(frame, above, label, share, start, allow=allow)
+            _, rows = development(
+                frame, above, label, share * len(whole) / len(above), start, allow=allow
+            )
             if development_share is not None:
                 development(frame, rows, label, development_share, start, allow=allow)
         except SplitError:
             continue
-        return rows
-    return None
+        reached = len(rows) / len(whole)
+        if abs(reached - share) <= _FAR * share:
+            return Subset(share, rows)
+        reason = f"speakers are too few: the part drawn is {reached:.2f} of the utterances"
+    return Subset(share, None, reason)

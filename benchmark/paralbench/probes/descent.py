@@ -24,7 +24,7 @@ from paralbench.metrics import METRICS
 from paralbench.probes.engine import Trainer
 from paralbench.probes.heads import make_head
 from paralbench.probes.inputs import FoldRows, Index, Inputs
-from paralbench.probes.jobs import Data, Job, Prepared, pad, prepare
+from paralbench.probes.jobs import Data, Job, Prepared, Standards, pad, prepare, standards
 from paralbench.probes.recipes import Recipe, Trained
 from paralbench.probes.result import MIX, Choice, ProbeResult
 from paralbench.probes.selection import (
@@ -54,10 +54,10 @@ class _Probe:
 
 @dataclass(frozen=True)
 class _Tested:
-    """A tested probe: predictions and outputs ``(n_test, ...)``, shares of the layers."""
+    """A tested probe: its predictions and probabilities ``(n_test, ...)``, shares of the layers."""
 
     prediction: npt.NDArray[Any]
-    outputs: Tensor
+    probability: npt.NDArray[np.float64]
     shares: npt.NDArray[np.float64]
     choice: Choice
 
@@ -88,9 +88,7 @@ def train(
         results.append([])
         for layer in layers:
             own = [next(tested) for _ in seeds]
-            probability = None
-            if target.kind == "classes":
-                probability = np.stack([one.outputs.softmax(1).cpu().numpy() for one in own])
+            classes = target.kind == "classes"
             fitted = [len(rows) for rows, _ in fold.draws]
             again = recipe.refit or fixed is not None
             results[-1].append(
@@ -99,7 +97,7 @@ def train(
                     selection="fixed" if fixed else "development",
                     seeds=tuple(seeds),
                     prediction=np.stack([one.prediction for one in own]),
-                    probability=probability,
+                    probability=np.stack([one.probability for one in own]) if classes else None,
                     choices=tuple(one.choice for one in own),
                     layer_weights=np.stack([one.shares for one in own]),
                     n_train=len(fold.train) if again else round(float(np.mean(fitted))),
@@ -144,9 +142,13 @@ class _Cell:
         layers = 1 if recipe.layers == "each" else inputs.layers
         self._head = make_head(recipe, target.n_outputs, layers)
         self._settings = settings
+        self._standard: Standards | None = None
 
     def run(self, probes: list[_Probe]) -> list[_Tested]:
         """Train and test all probes, in chunks of them."""
+        if self._recipe.standardised:
+            jobs = [job for one in probes for job in (one.fitted, one.trained)]
+            self._standard = standards(self._data.mean, (job.rows for job in jobs))
         size, points = self._chunk(probes)
         chunks = [probes[i : i + size] for i in range(0, len(probes), size)]
         workers = self._settings.workers or 1
@@ -215,7 +217,7 @@ class _Cell:
             self._data,
             self._target,
             jobs,
-            standardised=self._recipe.standardised,
+            self._standard,
             length_one=self._head.length_one,
             balanced=self._recipe.balanced,
         )
@@ -252,6 +254,7 @@ class _Cell:
         index = torch.from_numpy(rows).to(prepared.device)
         outputs = trainer.outputs(index, self._recipe.batch_size)
         predicted = to_predictions(outputs, self._target, prepared.centre, prepared.spread)
+        probability = outputs[:, 0].double().softmax(2).cpu().numpy()
         shares = trainer.shares()
         tested = []
         for number, (probe, choice) in enumerate(zip(probes, choices, strict=True)):
@@ -259,8 +262,8 @@ class _Cell:
             mix = np.ones(1)
             if shares is not None:
                 mix = shares[number, :, 0].double().cpu().numpy()
-            found = outputs[number, 0, :n].double()
-            tested.append(_Tested(predicted[number, 0, :n], found, mix, choice))
+            found = predicted[number, 0, :n], probability[number, :n]
+            tested.append(_Tested(*found, mix, choice))
         return tested
 
 

@@ -66,15 +66,20 @@ class Inputs:
             ProbeError: they are not; the message says of how many, and which is the first.
         """
         used = np.unique(used)
-        finite = np.isfinite(self.mean[used]).all(axis=(1, 2))
-        if self.moments is not None:
-            finite &= np.isfinite(self.moments[used]).all(axis=(1, 2))
-        bad = used[~finite]
+        bad = used[~(_finite(self.mean, used) & _finite(self.moments, used))]
         if len(bad):
             raise ProbeError(
                 f"the features of {len(bad)} of {len(used)} utterances are not finite (the first "
                 f"at position {bad[0]}); look at their audio, and at the upstream's precision."
             )
+
+
+def _finite(values: Floats32 | None, used: Index) -> npt.NDArray[np.bool_]:
+    """Whether all of each utterance is finite, some utterances at a time."""
+    if values is None:
+        return np.ones(len(used), dtype=bool)
+    parts = np.array_split(used, max(1, len(used) // 256))
+    return np.concatenate([np.isfinite(values[part]).all(axis=(1, 2)) for part in parts])
 
 
 @dataclass(frozen=True)

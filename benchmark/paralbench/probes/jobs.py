@@ -1,6 +1,6 @@
 """Jobs: what one training set is to the engine, and how its statistics are standardised."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +10,9 @@ from torch import Tensor
 
 from paralbench.probes.inputs import Index
 from paralbench.probes.target import Target
+
+# By the bytes of a set of positions: mean and 1 / deviation, ``(layers, dim)`` each.
+Standards = Mapping[bytes, tuple[Tensor, Tensor]]
 
 # A dimension whose spread is below this share of its mean is constant but for rounding.
 _ROUNDING = 1e-6
@@ -130,8 +133,8 @@ def prepare(
     data: Data,
     target: Target,
     jobs: Sequence[Job],
+    standard: Standards | None,
     *,
-    standardised: bool = True,
     length_one: bool = True,
     balanced: bool = True,
 ) -> Prepared:
@@ -141,20 +144,16 @@ def prepare(
         data: all utterances.
         target: their labels.
         jobs: all of them with a layer, or none.
-        standardised: see :class:`~paralbench.probes.recipes.Trained`.
+        standard: of each job's rows, see :func:`standards`; None: nothing is standardised.
         length_one: whether features are scaled to length 1, not each to variance 1.
         balanced: whether classes are weighed to have the same say.
     """
     mean = scale = None
-    if standardised:
-        statistics: dict[tuple[bytes, int | None], tuple[Tensor, Tensor]] = {}
-        for job in jobs:
-            key = (job.rows.tobytes(), job.layer)
-            if key not in statistics:
-                statistics[key] = standardisation(data.mean, job.rows, job.layer)
-        found = [statistics[job.rows.tobytes(), job.layer] for job in jobs]
-        mean = torch.stack([one for one, _ in found])
-        scale = torch.stack([one for _, one in found])
+    if standard is not None:
+        found = [standard[job.rows.tobytes()] for job in jobs]
+        layers = [slice(None) if job.layer is None else [job.layer] for job in jobs]
+        mean = torch.stack([one[0][layer] for one, layer in zip(found, layers, strict=True)])
+        scale = torch.stack([one[1][layer] for one, layer in zip(found, layers, strict=True)])
         if length_one:
             scale = scale / data.mean.shape[2] ** 0.5
     device, dtype = data.mean.device, data.mean.dtype
@@ -174,30 +173,50 @@ def prepare(
         spread = np.array([target.values[job.rows].std() for job in jobs])
         numbers = (target.values[None] - centre[:, None]) / spread[:, None]
         truth = torch.as_tensor(numbers, device=device).to(dtype)
-    layers = None
+    chosen = None
     if jobs[0].layer is not None:
-        layers = torch.tensor([job.layer for job in jobs], device=device)
-    return Prepared(data, jobs, mean, scale, layers, truth, centre, spread, weights)
+        chosen = torch.tensor([job.layer for job in jobs], device=device)
+    return Prepared(data, jobs, mean, scale, chosen, truth, centre, spread, weights)
 
 
-def standardisation(features: Tensor, rows: Index, layer: int | None) -> tuple[Tensor, Tensor]:
-    """Mean and 1 / deviation of each layer and dimension over ``rows``; see :class:`Prepared`.
+def standards(features: Tensor, sets: Iterable[Index]) -> Standards:
+    """Mean and 1 / deviation of each layer and dimension over each of some sets of utterances.
+
+    All sets at once, layer by layer: their sums are one matrix product. In double precision, about
+    the mean of all utterances, so that the squares keep their digits.
+
+    Args:
+        features: ``(n, layers, dim)``.
+        sets: positions; equal ones count once.
 
     Returns:
-        two tensors ``(layers, dim)`` in the features' type, computed in double precision.
+        by the bytes of a set's positions two tensors ``(layers, dim)`` in the features' type.
     """
-    index = torch.as_tensor(rows, device=features.device)
-    layers = range(features.shape[1]) if layer is None else [layer]
-    means, scales = [], []
-    for one in layers:
-        values = features[index, one].double()
-        mean = values.mean(0)
-        deviation = (values - mean).square_().mean(0).sqrt_()
-        varies = deviation > _ROUNDING * mean.abs()
-        ones = torch.ones((), device=features.device, dtype=torch.float64)
-        scales.append(torch.where(varies, 1 / deviation.where(varies, ones), 0.0))
-        means.append(mean)
-    return torch.stack(means).to(features.dtype), torch.stack(scales).to(features.dtype)
+    distinct = {rows.tobytes(): rows for rows in sets}
+    n, layers, dim = features.shape
+    wide = torch.float32 if features.device.type == "mps" else torch.float64
+    like = {"device": features.device, "dtype": wide}
+    member = torch.zeros(len(distinct), n, **like)
+    for number, rows in enumerate(distinct.values()):
+        member[number, torch.as_tensor(rows, device=features.device)] = 1
+    member /= member.sum(1, keepdim=True)
+    means = torch.empty(len(distinct), layers, dim, **like)
+    scales = torch.empty_like(means)
+    for layer in range(layers):
+        values = features[:, layer].to(wide, copy=True)
+        centre = values.mean(0)
+        values -= centre
+        mean = member @ values
+        deviation = (member @ values.square_() - mean.square()).clamp_min_(0).sqrt_()
+        means[:, layer] = mean + centre
+        # What the subtraction leaves of a constant is rounding, too.
+        least = torch.maximum(means[:, layer].abs() * _ROUNDING, values.mean(0).sqrt() * _ROUNDING)
+        varies = deviation > least
+        scales[:, layer] = torch.where(varies, 1 / deviation.where(varies, deviation + 1), 0.0)
+    return {
+        key: (means[number].to(features.dtype), scales[number].to(features.dtype))
+        for number, key in enumerate(distinct)
+    }
 
 
 def pad(parts: Sequence[Index]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:

@@ -7,6 +7,7 @@ from itertools import permutations
 from paralbench.cards.base import Card
 from paralbench.cards.catalogue import Catalogue
 from paralbench.cards.corpus import CorpusCard
+from paralbench.cards.domains import corpora_of, own_classes, shared_classes
 from paralbench.cards.task import Domain, HarmonisedCard, Split, SuiteCard, TaskCard
 from paralbench.cards.upstream import FolderWeights, UpstreamCard
 
@@ -19,6 +20,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "gender": ("female", "male"),
     "language": (),
 }
+
+# The ways from a corpus's label to the harmonised one, and the target each of them leads to.
+_WAYS = (
+    ("map", "a map", "classes"),
+    ("regions", "regions", "classes"),
+    ("scale", "a scale", "regression"),
+    ("values", "values", "regression"),
+)
 
 Found = Iterator[tuple[str, str]]  # the key, and what is wrong with it
 
@@ -103,34 +112,43 @@ def _harmonised(card: HarmonisedCard, catalogue: Catalogue) -> Found:
     for name, domain in card.domains.items():
         key = f"domains.{name}"
         yield from _known(f"{key}.corpora", "corpus", domain.corpora, catalogue.corpora.ids())
-        corpora = [
-            catalogue.corpora.get(corpus)
-            for corpus in domain.corpora
-            if corpus in catalogue.corpora
-        ]
-        for corpus in corpora:
-            yield from _label(f"{key}.label", domain.label or card.label, card.target, corpus)
-            yield from _where(f"{key}.where", domain.where, corpus)
+        yield from _domain(key, card, domain, catalogue)
         if card.target == "regression":
-            if domain.map:
-                yield f"{key}.map", "only a target 'classes' has a map"
-            for corpus in corpora:
-                yield from _scale(key, card, domain, corpus)
             continue
-        if domain.scale is not None:
-            yield f"{key}.scale", "only a target 'regression' has a scale"
-        yield from _known(f"{key}.map", "class of this card", domain.map.values(), card.classes)
-        values = _values(card, domain, corpora)
-        if values is None:
-            continue
-        yield from _known(f"{key}.map", "class of its corpora", domain.map, values)
-        mapped = {domain.map.get(value, "") if domain.map else value for value in values}
-        classes[name] = mapped & set(card.classes)
+        classes[name] = set(shared_classes(card, name, catalogue))
         if not classes[name]:
             yield key, f"none of its classes is among {', '.join(card.classes)}"
     for one, other in card.pairs or permutations(card.domains, 2):
         if one in classes and other in classes and len(classes[one] & classes[other]) < 2:
             yield "pairs", f"{one!r} and {other!r} share fewer than two classes"
+
+
+def _domain(key: str, card: HarmonisedCard, domain: Domain, catalogue: Catalogue) -> Found:
+    """Whether a domain's map fits its corpora's labels and the card's target."""
+    for corpus in corpora_of(domain, catalogue):
+        for column in domain.columns:
+            yield from _label(f"{key}.regions", column, "regression", corpus)
+        if not domain.regions:
+            kind = "classes" if domain.values else card.target
+            yield from _label(f"{key}.label", domain.label or card.label, kind, corpus)
+        yield from _where(f"{key}.where", domain.where, corpus)
+        if card.target == "regression" and not domain.values:
+            yield from _scale(key, card, domain, corpus)
+    for way, words, target in _WAYS:
+        if getattr(domain, way) and card.target != target:
+            yield f"{key}.{way}", f"only a target {target!r} has {words}"
+    if card.target == "regression":
+        low, high = float(card.low or 0), float(card.high or 0)
+        for value in domain.values.values():
+            if not low <= value <= high:
+                yield f"{key}.values", f"{value:g} leaves this card's {low:g} to {high:g}"
+    else:
+        yield from _known(f"{key}.map", "class of this card", domain.map.values(), card.classes)
+        yield from _known(f"{key}.regions", "class of this card", domain.regions, card.classes)
+    values = own_classes(card, domain, catalogue)
+    if values is not None:
+        yield from _known(f"{key}.map", "class of its corpora", domain.map, values)
+        yield from _known(f"{key}.values", "class of its corpora", domain.values, values)
 
 
 def _scale(key: str, card: HarmonisedCard, domain: Domain, corpus: CorpusCard) -> Found:
@@ -150,18 +168,6 @@ def _scale(key: str, card: HarmonisedCard, domain: Domain, corpus: CorpusCard) -
             f"the label is {its}, which leaves this card's {low:g} to {high:g}. Give the domain a "
             "scale, or the card another low and high",
         )
-
-
-def _values(card: HarmonisedCard, domain: Domain, corpora: list[CorpusCard]) -> set[str] | None:
-    """The class names that a domain's rows may have; None where the cards do not say."""
-    name = domain.label or card.label
-    labels = [corpus.labels.get(name) for corpus in corpora]
-    known = [label.values for label in labels if label is not None and label.kind == "class"]
-    if not known or len(known) < len(domain.corpora):
-        return None
-    return {
-        value for values in known for value in values if value in domain.where.get(name, values)
-    }
 
 
 def _suite(card: SuiteCard, catalogue: Catalogue) -> Found:

@@ -1,5 +1,7 @@
 """The task card, the harmonised label map, the suite."""
 
+from itertools import combinations
+from math import inf
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -33,7 +35,9 @@ RecipeName = Literal[
     "majority",
     "duration",
 ]
-Normalisation = Literal["none", "speaker"]
+# "corpus" and "coral" are of transfer settings, see transfer/adaptation.py.
+Normalisation = Literal["none", "speaker", "corpus", "coral"]
+ProtocolName = Literal["pair", "leave-one-corpus-out", "pooled", "growth", "ceiling"]
 Where = dict[str, Annotated[tuple[Text, ...], Field(min_length=1)]]
 CLASS_METRICS = ("uar", "wa", "weighted-f1", "macro-f1", "positive-f1")
 NUMBER_METRICS = ("ccc", "pearson", "mae")
@@ -154,41 +158,92 @@ class TaskCard(_Target):
     span: Literal["short", "medium", "long"]
 
 
+# From a number, included, to a number, not included; null: no bound.
+Bounds = tuple[float | None, float | None]
+
+
 class Domain(Part):
     """One side of a transfer pair: corpora, a filter of their rows, and the label map.
 
     ``map`` sends the corpus's class names to the harmonised ones; a class that is not named is
-    left out and counted. Without a map, names are taken as they are. ``scale`` is for numbers: the
-    two ends of the corpus's scale, which are mapped linearly to the card's ``low`` and ``high``;
-    what is beyond them is left out and counted. Without it numbers are taken as they are.
-    ``fixed`` gives the hyper-parameters of probes trained on this domain, where nothing can be
-    selected on it.
+    left out and counted. Without a map, names are taken as they are. ``regions`` makes classes of
+    numbers: for each harmonised class the bounds of one or more number labels, such as
+    ``{arousal: [4, null], valence: [null, 4]}``; what is in no region is left out and counted.
+    ``scale`` is for numbers: the two ends of the corpus's scale, which are mapped linearly to the
+    card's ``low`` and ``high``; what is beyond them is left out and counted. Without it numbers are
+    taken as they are. ``values`` makes numbers of classes: what each class counts for on the card's
+    scale. ``fixed`` gives the hyper-parameters of probes trained on this domain, where nothing can
+    be selected on it. ``no_ceiling`` says why its speakers cannot be divided into some to train on
+    and others to test.
     """
 
     corpora: Annotated[tuple[Id, ...], Field(min_length=1), EachOnce]
     label: Text | None = None
     where: Where = Field(default_factory=dict)
     map: dict[str, str] = Field(default_factory=dict)
+    regions: dict[Text, Annotated[dict[Text, Bounds], Field(min_length=1)]] = Field(
+        default_factory=dict
+    )
     scale: tuple[float, float] | None = None
+    values: dict[str, float] = Field(default_factory=dict)
     fixed: Fixed | None = None
+    no_ceiling: Text | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The number labels that the regions are made of, each once."""
+        return tuple(dict.fromkeys(name for box in self.regions.values() for name in box))
 
     @model_validator(mode="after")
-    def _scale_rises(self):
+    def _one_way(self):
         if self.scale is not None and not self.scale[0] < self.scale[1]:
             raise WrongKeyError(
                 "scale", f"{list(self.scale)!r} is not allowed. Allowed: [low, high], low < high"
             )
+        ways = {"map": self.map, "regions": self.regions, "values": self.values}
+        given = [name for name, way in {**ways, "scale": self.scale}.items() if way]
+        if len(given) > 1:
+            raise WrongKeyError(
+                given[-1], f"{' and '.join(given)} are not allowed together; a label has one map"
+            )
+        if self.regions and self.label is not None:
+            raise WrongKeyError("label", "not allowed with 'regions', which name their labels")
+        self._boxes_apart()
         return self
+
+    def _boxes_apart(self) -> None:
+        for name, box in self.regions.items():
+            for column, (low, high) in box.items():
+                if (low is None and high is None) or not _end(low, -1) < _end(high, 1):
+                    raise WrongKeyError(
+                        f"regions.{name}.{column}",
+                        f"{[low, high]!r} is not allowed. Allowed: [low, high], low < high, one of "
+                        "them null at most",
+                    )
+        for (one, box), (other, beside) in combinations(self.regions.items(), 2):
+            if not any(_apart(box[column], beside[column]) for column in box if column in beside):
+                raise WrongKeyError("regions", f"{one!r} and {other!r} overlap")
+
+
+def _end(bound: float | None, sign: int) -> float:
+    return sign * inf if bound is None else bound
+
+
+def _apart(one: Bounds, other: Bounds) -> bool:
+    return _end(one[1], 1) <= _end(other[0], -1) or _end(other[1], 1) <= _end(one[0], -1)
 
 
 class HarmonisedCard(_Target):
     """A label that several corpora share, and how each corpus's own label maps to it.
 
     Every ordered pair of its domains is a transfer setting, on the classes both sides have,
-    unless ``pairs`` lists the settings that make sense.
+    unless ``pairs`` lists the settings that make sense. ``source`` is whose map it is; without one
+    it is this project's choice, which ``note`` explains. ``unit`` is as on a task card.
     """
 
     kind: Literal["harmonised"] = "harmonised"
+    source: Text | None = None
+    unit: Literal["utterance", "session"] = "utterance"
     domains: Annotated[dict[Id, Domain], Field(min_length=2)]
     pairs: Annotated[tuple[tuple[Id, Id], ...], EachOnce] = ()
 
@@ -205,6 +260,17 @@ class HarmonisedCard(_Target):
                 raise WrongKeyError(f"pairs.{number}", f"{pair[0]!r} is paired with itself")
         return self
 
+    @model_validator(mode="after")
+    def _fits_slots(self):
+        # Tables join training domains by '+' and list classes behind them, as in a+b[anger,fear].
+        for name in self.domains:
+            if "+" in name:
+                raise WrongKeyError("domains", f"{name!r} is not allowed: a '+' joins domains")
+        for name in self.classes:
+            if set(name) & set("|[],"):
+                raise WrongKeyError("classes", f"{name!r} is not allowed: it holds one of | [ ] ,")
+        return self
+
 
 class Sample(Part):
     """At most ``clips`` utterances of a corpus, in equal shares of the values of ``by``."""
@@ -218,13 +284,15 @@ class SuiteCard(Card):
     """A named set of upstreams, tasks and transfer settings that are run together.
 
     ``sample`` takes a part of a corpus (by its id), drawn with ``seed``; every upstream sees the
-    same utterances. ``corpora`` restricts the transfer settings to those between these corpora.
+    same utterances. ``corpora`` restricts the transfer settings to those between these corpora;
+    ``protocols`` says which settings, see :mod:`paralbench.transfer.protocols`.
     """
 
     kind: Literal["suite"] = "suite"
     upstreams: Annotated[tuple[Id, ...], Field(min_length=1), EachOnce]
     tasks: Annotated[tuple[Id, ...], EachOnce] = ()
     transfer: Annotated[tuple[Id, ...], EachOnce] = ()
+    protocols: Annotated[tuple[ProtocolName, ...], Field(min_length=1), EachOnce] = ("pair",)
     recipes: Annotated[tuple[RecipeName, ...], Field(min_length=1), EachOnce] = (
         "paralbench",
         "majority",

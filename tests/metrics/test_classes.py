@@ -12,7 +12,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, recall_score
 
 from paralbench.errors import UndefinedMetricError
-from paralbench.metrics import METRICS, Recall, chance_normalised
+from paralbench.metrics import METRICS, NormalisedAverageRecall, Recall, chance_normalised
 from paralbench.metrics.counting import encode
 
 
@@ -102,6 +102,21 @@ def test_chance_of_uar_is_the_same_for_every_constant():
         score = METRICS["uar"](truth, [constant] * len(truth))
         assert score == pytest.approx(METRICS["uar"].chance(truth))
     assert METRICS["uar"].chance(3) == pytest.approx(1 / 3)
+
+
+def test_chance_normalised_uar_is_scikit_learns_adjusted_balanced_accuracy():
+    rng = np.random.default_rng(0)
+    metric = NormalisedAverageRecall()
+    for n_classes in (2, 3, 5):
+        truth = np.concatenate([np.arange(n_classes), rng.integers(n_classes, size=40)])
+        for prediction in (rng.permutation(truth), truth, (truth + 1) % n_classes):
+            score = metric(truth, prediction, range(n_classes))
+            expected = balanced_accuracy_score(truth, prediction, adjusted=True)
+            assert score == pytest.approx(expected, abs=1e-12)
+            assert metric.range[0] <= score <= metric.range[1]
+    assert metric.chance(["sad", "sad", "angry"]) == 0
+    with pytest.raises(UndefinedMetricError, match=r"truth holds 1 class, .* at least 2"):
+        metric(["sad", "sad"], ["sad", "angry"])
 
 
 def test_f1_of_the_positive_class():

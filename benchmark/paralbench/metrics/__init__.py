@@ -4,6 +4,7 @@ from paralbench.metrics.base import Metric
 from paralbench.metrics.calibration import BrierScore, CalibrationError
 from paralbench.metrics.classes import (
     MacroF1,
+    NormalisedAverageRecall,
     PositiveF1,
     Recall,
     UnweightedAverageRecall,
@@ -17,8 +18,8 @@ from paralbench.metrics.regression import (
     PearsonCorrelation,
 )
 
-# What a card may choose. Recall, Brier score and calibration error are not among them: they are
-# rows beside the chosen ones.
+# What a card may choose. Recall, chance-normalised UAR, Brier score and calibration error are not
+# among them: they are rows beside the chosen ones.
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -38,6 +39,7 @@ __all__ = [
     "BrierScore",
     "CalibrationError",
     "Metric",
+    "NormalisedAverageRecall",
     "Recall",
     "chance_normalised",
 ]

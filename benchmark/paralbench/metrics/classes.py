@@ -246,6 +246,46 @@ class Recall(ClassMetric):
         return None
 
 
+class NormalisedAverageRecall(UnweightedAverageRecall):
+    r"""Chance-normalised UAR: 0 is chance and 1 perfect, whatever the number of classes.
+
+    .. math::
+
+        \frac{\text{UAR} - 1/K}{1 - 1/K}
+
+    over the K classes that occur in the truth; see :func:`chance_normalised`. Transfer settings
+    differ in their classes, so that their UAR does not compare; this does. No task chooses it: it
+    is a row beside UAR.
+
+    Source: scikit-learn, ``balanced_accuracy_score(adjusted=True)``.
+
+    Range: -1 to 1, of K classes from -1 / (K - 1). Raises: UndefinedMetricError if fewer than two
+    classes occur in the truth.
+
+    Examples:
+        >>> NormalisedAverageRecall()(["sad", "sad", "joy", "joy"], ["sad", "sad", "sad", "joy"])
+        0.5
+        >>> NormalisedAverageRecall().chance(4)
+        0.0
+    """
+
+    name = "uar-normalised"
+    title = "chance-normalised unweighted average recall"
+    range = (-1.0, 1.0)
+
+    def value(self, sums: Floats) -> Floats:
+        """Scores from summed rows; NaN where fewer than two classes occur."""
+        present = (counts(sums)[0] > 0).sum(axis=-1)
+        chance = ratio(np.ones(present.shape), np.where(present < 2, 0, present))
+        return (super().value(sums) - chance) / (1 - chance)
+
+    def _chance_among(self, n_classes: int) -> float:
+        return 0.0
+
+    def _chance_given(self, share: Floats) -> float:
+        return 0.0
+
+
 def chance_normalised(uar: float, n_classes: int) -> float:
     r"""UAR rescaled so that chance is 0 and perfection 1, to compare different numbers of classes.
 

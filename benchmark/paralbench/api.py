@@ -86,6 +86,8 @@ def evaluate(
     limit: int | None = None,
     seed: int = 0,
     seeds: int | None = None,
+    train_shares: Sequence[float] = (),
+    frames_layer: int = -1,
     partial: bool = False,
     allow_leakage: bool = False,
     progress: Progress | None = None,
@@ -110,6 +112,9 @@ def evaluate(
         limit: at most so many utterances of each corpus.
         seed: of samples, splits and resamples.
         seeds: how many probe seeds; by default the recipe's.
+        train_shares: shares of the training speakers that probes are trained on beside all of
+            them, for learning curves.
+        frames_layer: the layer whose frames recipes read that need them; -1 is the last.
         partial: go on where a corpus lacks audio or has rows that are not understood; they are
             recorded as exclusions.
         allow_leakage: run leaking splits and stamp their rows, instead of refusing them.
@@ -145,6 +150,8 @@ def evaluate(
         limit=limit,
         seed=seed,
         seeds=seeds,
+        train_shares=tuple(train_shares),
+        frames_layer=frames_layer,
         allow_leakage=allow_leakage,
         partial=partial,
     )

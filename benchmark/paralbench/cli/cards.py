@@ -83,9 +83,27 @@ def validate(cards: CardsOption = None) -> None:
 
 def probe_rows() -> list[dict[str, Any]]:
     """The recipes, with what each one is."""
+    from paralbench.features.frame_layer import frames_cost
+    from paralbench.features.moments import moments_bytes
     from paralbench.probes.recipes import RECIPES
 
-    return [{"id": one.name, "about": one.about} for one in RECIPES.values()]
+    megabytes = moments_bytes(1, 25, 1024) / 1e6
+    costs = {
+        "frames": frames_cost(),
+        "moments": "covariances between layers are stored: "
+        f"{megabytes:.1f} MB per utterance (25 layers of 1024)",
+    }
+    return [
+        {
+            "id": one.name,
+            "reads": one.reads,
+            "targets": list(one.targets),
+            "seeds": one.n_seeds,
+            "about": one.about,
+            "costs": costs.get(one.reads),
+        }
+        for one in RECIPES.values()
+    ]
 
 
 def _whereabouts(card: CorpusCard) -> dict[str, str | None]:

@@ -46,6 +46,21 @@ def assignments(given: Sequence[str] | None, option: str) -> dict[str, Path]:
     return found
 
 
+def numbers(given: str | None, option: str) -> tuple[float, ...]:
+    """A comma-separated list of numbers as a tuple.
+
+    Raises:
+        ParalbenchError: one of them is not a number.
+    """
+    found = []
+    for word in words(given):
+        try:
+            found.append(float(word))
+        except ValueError:
+            raise ParalbenchError(f"{option}: {word!r} is not a number.") from None
+    return tuple(found)
+
+
 def words(given: str | None) -> tuple[str, ...]:
     """A comma-separated list as a tuple."""
     return tuple(word.strip() for word in (given or "").split(",") if word.strip())

@@ -14,6 +14,7 @@ from paralbench.cli.options import (
     WeightsOption,
     assignments,
     catalogue,
+    numbers,
     words,
 )
 from paralbench.errors import ParalbenchError
@@ -48,6 +49,13 @@ LeakageOption = Annotated[
 PartialOption = Annotated[
     bool, typer.Option("--partial", help="Go on where a corpus is not whole; record what lacks.")
 ]
+SharesOption = Annotated[
+    str | None,
+    typer.Option(help="Learning curves: shares of the training speakers, as .25,.5."),
+]
+FramesLayerOption = Annotated[
+    int, typer.Option(help="The layer whose frames recipes read that need them; -1: the last.")
+]
 ThreadsOption = Annotated[int | None, typer.Option(help="CPU threads.", min=1)]
 
 
@@ -77,6 +85,8 @@ def run(
     limit: LimitOption = None,
     seed: SeedOption = None,
     seeds: SeedsOption = None,
+    train_shares: SharesOption = None,
+    frames_layer: FramesLayerOption = -1,
     threads: ThreadsOption = None,
     allow_leakage: LeakageOption = False,
     partial: PartialOption = False,
@@ -98,6 +108,8 @@ def run(
         "limit": limit,
         "seed": seed,
         "seeds": seeds,
+        "train_shares": numbers(train_shares, "--train-shares"),
+        "frames_layer": frames_layer,
         "threads": threads,
         "allow_leakage": allow_leakage,
         "partial": partial,

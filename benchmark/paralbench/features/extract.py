@@ -23,6 +23,7 @@ from paralbench.features.encoding import BatchEncoder, Reader, Waveforms, read_a
 from paralbench.features.frame_layer import FrameLayer, layer_index, size_text
 from paralbench.features.frame_store import FrameStore, check_room, lacking
 from paralbench.features.keys import space_description
+from paralbench.features.moments import moments_bytes
 from paralbench.features.plans import resume_or_plan
 from paralbench.features.pooling import Pooled
 from paralbench.features.precision import torch_dtype
@@ -122,7 +123,8 @@ def extract(
             device.
         progress: called with the seconds of audio that are done and those that are to be done in
             all, of what is encoded now.
-        announce: told how much the frames will take and where, before they are made.
+        announce: told how much second moments and frames will take and where, before they are
+            made.
         lengths: samples of contents, where known; others are read from the cache.
         loader: makes the encoder; picklable if ``workers`` is above 1.
         workers: processes, for encoders of batching "single" in fp32 on the CPU. They are started
@@ -248,6 +250,12 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
     with ExitStack() as stack:
         stack.callback(collector.flush)  # also when interrupted
         stack.enter_context(arithmetic(job.threads, job.precision))
+        if job.second_moments:
+            size = moments_bytes(len(wanted), encoder.n_layers, encoder.dim)
+            job.announce(
+                f"second moments of {len(wanted)} utterances: {size_text(size)} under "
+                f"{space.folder / 'moments'}"
+            )
         if frames is not None:
             _make_room(frames, batches, encoder, job)
         # What another process has stored meanwhile is skipped.

@@ -29,7 +29,6 @@ class Recipe:
             (means, and the covariances between layers); ``frames`` of one layer; the clip's
             ``duration``; ``nothing``.
         selects: whether hyper-parameters are chosen on development utterances.
-        targets: the kinds of target it can be trained on.
     """
 
     name: str
@@ -40,7 +39,11 @@ class Recipe:
     reads: Reads = "means"
 
     selects: ClassVar[bool] = True
-    targets: ClassVar[tuple[str, ...]] = ("classes", "regression")
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The kinds of target it can be trained on."""
+        return ("classes", "regression")
 
     def content(self) -> dict[str, Any]:
         """Every setting as plain data, for keys; without the prose."""
@@ -126,6 +129,11 @@ class ClosedForm(Recipe):
     penalties: tuple[float, ...]
     fixed_penalty: float
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """See :class:`Recipe`."""
+        return ("classes",) if self.form == "lda" else super().targets
+
 
 @dataclass(frozen=True, kw_only=True)
 class Classical(Recipe):
@@ -140,6 +148,11 @@ class Classical(Recipe):
     model: Literal["svm", "logistic"]
     costs: tuple[float, ...]
     fixed_cost: float
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """See :class:`Recipe`."""
+        return ("classes",) if self.model == "logistic" else super().targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +179,11 @@ class FewShot(Recipe):
     shots: int
 
     selects: ClassVar[bool] = False
-    targets: ClassVar[tuple[str, ...]] = ("classes",)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """See :class:`Recipe`."""
+        return ("classes",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,9 +220,9 @@ _ALL = (
     ),
     Trained(
         name="superb",
-        about="SUPERB's utterance head and its schedule for emotion: learned layer mix, Linear 256, "
-        "mean, Linear; Adam at 1e-4, 30,000 steps of 32; its random development part replaced by "
-        "speakers of their own",
+        about="SUPERB's utterance head and its schedule for emotion: learned layer mix, Linear "
+        "256, mean, Linear; Adam at 1e-4, 30,000 steps of 32; its random development part "
+        "replaced by speakers of their own",
         head="superb",
         learning_rates=(1e-4,),
         checkpoints=tuple(range(500, 30_001, 500)),

@@ -1,11 +1,8 @@
 """One cell: features, folds, the leakage gate, probes, scores, and the tables of it all."""
 
-import json
-import platform
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from importlib.metadata import version
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,35 +11,29 @@ import pandas as pd
 from paralbench import __version__
 from paralbench.cards import Catalogue
 from paralbench.errors import ParalbenchError, ProbeError
-from paralbench.features.device import with_backend
-from paralbench.metrics import METRICS
 from paralbench.probes.recipes import Recipe, get_recipe
 from paralbench.probes.result import ProbeResult
-from paralbench.runner.device import one_thread
-from paralbench.runner.keys import cards_digest, cell_name, digest, rows_digest
+from paralbench.runner import facts
+from paralbench.runner.curves import extrapolation_frame
+from paralbench.runner.keys import cards_digest, cell_name, rows_digest
+from paralbench.runner.outcome import Outcome
 from paralbench.runner.plan import Cell
+from paralbench.runner.probing import Round, train_rounds
 from paralbench.runner.problem import Problem
+from paralbench.runner.reading import Features
 from paralbench.runner.request import Request
-from paralbench.runner.scoring import (
-    Outcome,
-    confusion_frame,
-    prediction_frame,
-    score_rows,
-)
-from paralbench.runner.sessions import Sessions, by_session
+from paralbench.runner.scoring import join_tables, tables_of
+from paralbench.runner.sessions import by_session
 from paralbench.splits.columns import LEAKS
-from paralbench.splits.develop import development
 from paralbench.splits.fold import Fold
 from paralbench.splits.gate import check
-from paralbench.tables import TABLES, frames
+from paralbench.tables import TABLES
 from paralbench.tables.slots import NO_UPSTREAM
 
 if TYPE_CHECKING:
     from paralbench.features.extract import ExtractionReport
     from paralbench.features.store import FeatureSpace
     from paralbench.runner.upstream import Upstream
-
-_PACKAGES = ("torch", "transformers", "numpy", "pandas", "scikit-learn", "librosa")
 
 
 @dataclass(frozen=True)
@@ -80,6 +71,10 @@ def cell_key(
         "allow_leakage": request.allow_leakage,
         "features": description,
     }
+    if recipe.reads not in ("nothing", "duration"):
+        parts["train_shares"] = sorted(request.train_shares)
+    if recipe.reads == "frames":
+        parts["frames_layer"] = request.frames_layer
     if cell.upstream != NO_UPSTREAM and cell.upstream in catalogue.upstreams:
         parts["contaminated_by"] = catalogue.upstreams.get(cell.upstream).contaminated_by
     if isinstance(problem, ParalbenchError):
@@ -102,34 +97,36 @@ def run_cell(cell: Cell, key: str, problem: Problem, context: Context) -> dict[s
         UndefinedMetricError: the primary metric is undefined on the predictions.
     """
     started = time.perf_counter()
+    request = context.request
     recipe = get_recipe(cell.recipe)
     problem, dropped = _with_features(problem, cell, context)
-    leaks = _gate(problem, context.request)
+    leaks = _gate(problem, request)
     sessions = None
     if problem.by_session:
         problem, sessions = by_session(problem)
-    results = _train(cell, recipe, problem, sessions, context)
-    layers = [[fold_results[i] for fold_results in results] for i in range(len(results[0]))]
-    common = _common(cell, key, recipe, problem, context, leaks, results[0][0].selection)
-    rows: list[dict[str, Any]] = []
-    predictions, confusions, selections = [], [], []
-    for one in layers:
-        outcome, tested, probabilities = _outcome(one, problem)
-        rows += score_rows(outcome, problem.card.metrics, common, context.request.seed)
-        predictions.append(prediction_frame(outcome, tested, probabilities, key))
-        confusions.append(confusion_frame(outcome, key))
-        selections += _selections(one, problem.folds, key)
-    seconds = time.perf_counter() - started
+    features = None
+    if context.space is not None:
+        features = Features(context.space, request.frames_layer)
+    rounds, skipped = train_rounds(cell, recipe, problem, sessions, features, request)
+    selection = rounds[0].results[0][0].selection
+    common = _common(cell, key, recipe, problem, context, leaks, selection)
+    tables = join_tables(
+        _score(results, one, problem, common, request) for one in rounds for results in one.by_layer
+    )
+    if len(rounds) > 1:
+        metric = problem.card.metrics[0]
+        tables["extrapolation"] = extrapolation_frame(tables["scores"], metric, key)
     audit = pd.concat([problem.audit, dropped], ignore_index=True)
     audit.insert(0, "cell", key)
+    seconds = time.perf_counter() - started
     return {
-        "scores": pd.DataFrame(rows, columns=TABLES["scores"].names),
-        "predictions": pd.concat(predictions, ignore_index=True),
-        "confusion": pd.concat(confusions, ignore_index=True),
-        "selection": pd.DataFrame(selections, columns=TABLES["selection"].names),
-        "timings": _timings(key, seconds, context),
+        **tables,
+        "selection": _selections(rounds, problem.folds, key),
+        "timings": facts.timings(key, seconds, context.upstream, context.report, request),
         "audit": audit,
-        "manifest": _manifest(key, cell, problem, context),
+        "manifest": facts.manifest(
+            key, cell, problem, context.catalogue, request, context.upstream, skipped
+        ),
     }
 
 
@@ -161,107 +158,44 @@ def _gate(problem: Problem, request: Request) -> tuple[str, ...]:
     return tuple(sorted(set(found)))
 
 
-def _train(
-    cell: Cell, recipe: Recipe, problem: Problem, sessions: Sessions | None, context: Context
-) -> list[list[ProbeResult]]:
-    """For each fold, the results of its probes (one, or one per layer)."""
-    from paralbench.probes import floors, normalise, train
-
-    request, frame = context.request, problem.frame
-    target = problem.target()
-    metric = problem.card.metrics[0]
-    seeds = range(recipe.n_seeds if request.seeds is None else request.seeds)
-    if recipe.input == "nothing":
-        # One constant for all folds: the most frequent class of a fold's training part is apt to be
-        # the one that its test part has least of, and pooled folds would score below chance.
-        known = np.unique(np.concatenate([fold.train for fold in problem.folds]))
-        return [
-            [replace(floors.majority(target, known, fold.test), n_train=len(fold.train))]
-            for fold in problem.folds
-        ]
-    if recipe.input == "duration":
-        features = floors.duration_features(frame["seconds"].to_numpy())
-    else:
-        assert context.space is not None
-        if sessions is None:
-            features = context.space.mean(list(frame["content"]))
-        else:
-            means = context.space.mean(sessions.contents)
-            features = sessions.merge(means, context.space.frames(sessions.contents))
-        if cell.normalisation == "speaker":
-            features = normalise.by_speaker(features, problem.speakers(), frame["target"])
-    settings = train.Settings(device=request.device)
-    results = []
-    with one_thread():
-        for index, fold in enumerate(problem.folds):
-            draw = None if problem.fixed is not None else _drawer(problem, index, recipe, request)
-            results.append(
-                train.train_probes(
-                    recipe,
-                    features,
-                    target,
-                    fold.train,
-                    fold.test,
-                    metric=metric,
-                    draw=draw,
-                    fixed=problem.fixed,
-                    seeds=tuple(seeds),
-                    settings=settings,
-                )
-            )
-    return results
-
-
-def _drawer(
-    problem: Problem, index: int, recipe: Recipe, request: Request
-) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
-    """Given a seed, what to fit on and what to choose by; both pass the gate."""
-    allow = LEAKS if request.allow_leakage else problem.leaks
-    fold = problem.folds[index]
-
-    def draw(seed: int) -> tuple[np.ndarray, np.ndarray]:
-        if fold.development is not None:
-            return fold.train, fold.development
-        # Another draw for each fold; with one for all, folds tend to choose by the same speakers.
-        number = seed * len(problem.folds) + index
-        fit, chosen = development(
-            problem.frame,
-            fold.train,
-            "target",
-            recipe.development_share,
-            number,
-            allow=problem.leaks,
-        )
-        check(problem.frame, Fold(f"{fold.name}, seed {seed}", fit, fold.test, chosen), allow)
-        return fit, chosen
-
-    return draw
-
-
-def _outcome(
-    results: list[ProbeResult], problem: Problem
-) -> tuple[Outcome, pd.DataFrame, np.ndarray | None]:
-    """The out-of-fold predictions of one probe, in the order of folds."""
+def _score(
+    results: list[ProbeResult],
+    one: Round,
+    problem: Problem,
+    common: Mapping[str, Any],
+    request: Request,
+) -> dict[str, pd.DataFrame]:
+    """The tables of the out-of-fold predictions of one probe, in the order of folds."""
     rows = np.concatenate([fold.test for fold in problem.folds])
     if len(np.unique(rows)) != len(rows):
         raise ProbeError("an utterance is in the test part of two folds; scores would count twice.")
-    names = np.concatenate([np.full(len(f.test), f.name, dtype=object) for f in problem.folds])
-    units = problem.units(rows)
-    probabilities = None
-    if results[0].probability is not None:
-        found = [one.probability for one in results if one.probability is not None]
-        probabilities = np.concatenate(found, axis=1)
+    names = [np.full(len(fold.test), fold.name, dtype=object) for fold in problem.folds]
+    found = [result.probability for result in results if result.probability is not None]
+    probabilities = np.concatenate(found, axis=1) if found else None
+    tested = problem.frame.iloc[rows].reset_index(drop=True)
     outcome = Outcome(
         layer=results[0].layer,
         truth=problem.target().values[rows],
-        prediction=np.concatenate([one.prediction for one in results], axis=1),
-        fold=names,
-        units=units,
+        prediction=np.concatenate([result.prediction for result in results], axis=1),
+        fold=np.concatenate(names),
+        units=problem.units(rows),
         unit=problem.unit,
         classes=problem.classes,
-        n_train={fold.name: one.n_train for fold, one in zip(problem.folds, results, strict=True)},
+        n_train={
+            fold.name: result.n_train for fold, result in zip(problem.folds, results, strict=True)
+        },
+        speaker=problem.names("speaker", rows) if problem.speakers_known else None,
     )
-    return outcome, problem.frame.iloc[rows].reset_index(drop=True), probabilities
+    return tables_of(
+        outcome,
+        tested,
+        probabilities,
+        problem.card.metrics,
+        common,
+        request.seed,
+        detail=len(one.by_layer) == 1,
+        train_share=one.share,
+    )
 
 
 def _common(
@@ -291,7 +225,7 @@ def _common(
         "recipe": cell.recipe,
         "normalisation": cell.normalisation,
         "selection": selection,
-        "transductive": cell.normalisation == "speaker",
+        "transductive": cell.normalisation != "none",
         "leakage": ", ".join(leaks),
         "contaminated": bool(saw & tested),
         "precision": upstream.precision if upstream else None,
@@ -301,80 +235,28 @@ def _common(
     }
 
 
-def _selections(results: list[ProbeResult], folds: list[Fold], key: str) -> list[dict[str, Any]]:
-    return [
+def _selections(rounds: list[Round], folds: list[Fold], key: str) -> pd.DataFrame:
+    """Rows of ``selection``: what was chosen for each fold, seed, layer and share."""
+    rows = [
         {
             "cell": key,
             "fold": fold.name,
             "seed": str(seed),
             "layer": result.layer,
+            "train_share": one.share,
             "learning_rate": choice.learning_rate,
             "weight_decay": choice.weight_decay,
             "steps": choice.steps,
+            "chosen_layer": choice.layer,
+            "setting": choice.setting,
             "development_score": choice.score,
             "layer_weights": " ".join(f"{weight:.4f}" for weight in weights),
         }
-        for result, fold in zip(results, folds, strict=True)
+        for one in rounds
+        for layer in one.by_layer
+        for result, fold in zip(layer, folds, strict=True)
         for seed, choice, weights in zip(
             result.seeds, result.choices, result.layer_weights, strict=False
         )
     ]
-
-
-def _timings(key: str, seconds: float, context: Context) -> pd.DataFrame:
-    upstream = context.upstream
-    shared = {"cell": key, "precision": upstream.precision if upstream else None}
-    rows = [{**shared, "stage": "probe", "seconds": seconds, "device": context.request.device}]
-    report = context.report
-    if report is not None and report.encoded:
-        rows.append(
-            {
-                **shared,
-                "stage": "encode",
-                "seconds": report.seconds,
-                "audio_seconds": report.audio_seconds,
-                "peak_memory_bytes": report.peak_memory_bytes,
-                "device": with_backend(context.request.device, report.backend or "torch"),
-            }
-        )
-    return pd.DataFrame(rows, columns=TABLES["timings"].names)
-
-
-def _manifest(key: str, cell: Cell, problem: Problem, context: Context) -> pd.DataFrame:
-    """What the cell was made with, as rows ``kind, id, key, value``."""
-    metric = problem.card.metrics[0]
-    better = METRICS[metric].higher_is_better
-    facts: list[tuple[str, str, str, object]] = [
-        ("task", cell.task, "primary_metric", metric),
-        ("task", cell.task, "higher_is_better", str(better).lower()),
-        ("task", cell.task, "classes", " ".join(problem.classes)),
-        ("run", "run", "seed", context.request.seed),
-        ("run", "run", "sample", _samples(context.request)),
-        ("machine", "machine", "system", f"{platform.system()} {platform.machine()}"),
-        ("machine", "machine", "device", context.request.device),
-        ("package", "python", "version", platform.python_version()),
-        *(("package", name, "version", version(name)) for name in _PACKAGES),
-    ]
-    for id in cell.corpora:
-        card = context.catalogue.corpora.get(id)
-        rows = frames.rows(problem.frame, problem.frame["corpus"] == id)
-        facts += [
-            ("corpus", id, "utterances", len(rows)),
-            ("corpus", id, "seconds", round(float(frames.column(rows, "seconds").sum()), 3)),
-            ("corpus", id, "audio_sha256", digest(sorted(rows["content"]))[:16]),
-            ("corpus", id, "licence", card.licence),
-        ]
-    if context.upstream is not None:
-        upstream = context.upstream
-        facts += [
-            ("upstream", cell.upstream, "weights", upstream.weights.where),
-            ("upstream", cell.upstream, "sha256", upstream.weights.sha256),
-            ("upstream", cell.upstream, "licence", upstream.card.licence),
-        ]
-    rows = [(key, kind, id, what, str(value)) for kind, id, what, value in facts]
-    return pd.DataFrame(rows, columns=TABLES["manifest"].names)
-
-
-def _samples(request: Request) -> str:
-    parts = {id: part.model_dump(mode="json") for id, part in request.samples.items()}
-    return json.dumps(parts, sort_keys=True) if parts else "all"
+    return pd.DataFrame(rows, columns=TABLES["selection"].names)

@@ -14,6 +14,7 @@ from paralbench.cards import Catalogue
 from paralbench.errors import FAULTS, ParalbenchError
 from paralbench.features.extract import ExtractionReport
 from paralbench.features.store import FeatureStore
+from paralbench.probes.recipes import get_recipe
 from paralbench.runner.cell import Context, cell_key, run_cell
 from paralbench.runner.data import Corpora
 from paralbench.runner.device import choose_backend, choose_device, choose_precision
@@ -196,6 +197,7 @@ class _Run:
         problems = [self._problem(cell) for cell in cells]
         frames = [problem.frame for problem in problems if isinstance(problem, Problem)]
         contents = {content for frame in frames for content in frame["content"]}
+        read = {get_recipe(cell.recipe).reads for cell in cells}
         report = extract_with(
             upstream,
             contents,
@@ -203,6 +205,9 @@ class _Run:
             self._store,
             device=self._request.device,
             threads=self._request.threads,
+            second_moments="moments" in read,
+            frames_layer=self._request.frames_layer if "frames" in read else None,
+            announce=lambda line: self._progress.line(f"{upstream.card.id}: {line}"),
             progress=lambda done, total: self._progress.work(
                 f"{upstream.card.id}: encoding", done, total, "s of audio"
             ),

@@ -68,14 +68,14 @@ class Problem:
         """
         if self.unit == "speaker" and not self.speakers_known:
             return None
-        return self._names(self.unit, tested)
+        return self.names(self.unit, tested)
 
     def speakers(self) -> np.ndarray | None:
         """The speaker of every row ``(n,)``; None where one has none."""
-        return self._names("speaker", np.arange(len(self.frame)))
+        return self.names("speaker", np.arange(len(self.frame)))
 
-    def _names(self, kind: str, chosen: np.ndarray) -> np.ndarray | None:
-        """Values of a column, by names that are unique across corpora; None if one is missing."""
+    def names(self, kind: str, chosen: np.ndarray) -> np.ndarray | None:
+        """Values of a column at these positions, unique across corpora; None if one is missing."""
         part = self.frame.iloc[chosen]
         found = column(part, kind)
         if found.isna().to_numpy().any():

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from paralbench.errors import SplitError
+from paralbench.features.moments import pairs
 from paralbench.runner.problem import Problem
 from paralbench.splits.columns import complete, names_in, some
 from paralbench.splits.fold import Fold, Positions
@@ -42,6 +43,24 @@ class Sessions:
         np.add.at(totals, self.of, means * frames[:, None, None].astype(np.float64))
         counts = np.bincount(self.of, weights=frames, minlength=self.count)
         return (totals / counts[:, None, None]).astype(means.dtype)
+
+    def merge_moments(
+        self, moments: np.ndarray, means: np.ndarray, frames: np.ndarray
+    ) -> np.ndarray:
+        """The sessions' covariances between layers, packed ``(sessions, pairs, dim)``.
+
+        Those within the utterances and those of their means about the session's, weighted by
+        frames: Chan, Golub and LeVeque (1979), as for the windows of a long utterance.
+
+        Args:
+            moments: packed covariances of the utterances, ``(n, pairs, dim)``.
+            means: ``(n, layers, dim)``.
+            frames: valid frames of each, ``(n,)``.
+        """
+        first, second = pairs(means.shape[1])
+        centred = means - self.merge(means, frames)[self.of].astype(np.float64)
+        within = moments + centred[:, first] * centred[:, second]
+        return self.merge(within, frames).astype(moments.dtype)
 
 
 def by_session(problem: Problem) -> tuple[Problem, Sessions]:

@@ -135,9 +135,15 @@ def extract_with(
     *,
     device: str,
     threads: int | None = None,
+    second_moments: bool = False,
+    frames_layer: int | None = None,
     progress: Callable[[float, float], None] | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> ExtractionReport:
     """Store an upstream's features of some decoded audio; those that are there are not made again.
+
+    Second moments and the frames of a layer are stored where they are asked for; ``announce`` is
+    told how large they are before they are made.
 
     Encoders that take one utterance at a time on the CPU may run in one process per core, which
     ``extract`` does where there is enough to do to pay for starting them.
@@ -162,5 +168,8 @@ def extract_with(
         else lambda: upstream.encoder,
         workers=workers,
         threads=threads,
+        second_moments=second_moments,
+        frames_layer=frames_layer,
         progress=progress,
+        announce=announce,
     )

@@ -1,0 +1,131 @@
+"""What a score costs: computing time, parameters, training speakers."""
+
+import pandas as pd
+
+from paralbench.report.figures.board import board
+from paralbench.report.reading import LAYERWISE, Frame, Run
+
+SPEED = [
+    "name",
+    "device",
+    "precision",
+    "seconds",
+    "audio_seconds",
+    "real_time",
+    "peak_memory_bytes",
+]
+
+
+def speed(run: Run) -> Frame:
+    """One row per upstream, device and precision: seconds of computing per second of speech.
+
+    Only the encoding is counted: decoding is shared by all upstreams, probes cost seconds. The
+    times are of the run that did the work, on its machine; they compare upstreams of one run, not
+    of two machines.
+
+    Returns:
+        ``name, device, precision, seconds, audio_seconds, real_time, peak_memory_bytes``.
+    """
+    timings = run.table("timings")
+    rows = timings[(timings["stage"] == "encode") & (timings["audio_seconds"].astype(float) > 0)]
+    owners = run.scores[["cell", "upstream"]].drop_duplicates("cell")
+    rows = rows.merge(owners, on="cell").rename(columns={"upstream": "name"})
+    if rows.empty:
+        return pd.DataFrame(columns=SPEED)
+    keys = ["name", "device", "precision"]
+    found = rows.groupby(keys, dropna=False).agg(
+        seconds=("seconds", "sum"),
+        audio_seconds=("audio_seconds", "sum"),
+        peak_memory_bytes=("peak_memory_bytes", "max"),
+    )
+    found = found.reset_index()
+    return found.assign(real_time=found["seconds"] / found["audio_seconds"])[SPEED]
+
+
+def parameters(run: Run) -> dict[str, int]:
+    """Upstream to its number of parameters, where the manifest says it."""
+    found = {}
+    for (kind, id, key), values in run.facts.items():
+        if kind == "upstream" and key == "parameters" and values[0].isdigit():
+            found[id] = int(values[0])
+    return found
+
+
+def efficiency(run: Run) -> Frame:
+    """One row per upstream, probe and task, and one for ``all tasks`` where an upstream has all.
+
+    Returns:
+        ``task, name, probe, skill, real_time, device, parameters, peak_memory_bytes``; ``skill`` of
+        all tasks is the mean over the tasks that every upstream of the probe has and whose rows
+        bear no stamp of leakage or contamination.
+    """
+    rows = board(run)
+    rows = rows[~rows["floor"]]
+    costs = speed(run)
+    # An upstream that was encoded in two ways is shown in the way that most audio went.
+    main = costs.sort_values("audio_seconds", ascending=False).drop_duplicates("name")
+    one = rows[["task", "name", "probe", "skill"]]
+    means = [mean_skill(part).assign(probe=probe) for probe, part in rows.groupby("probe")]
+    found = pd.concat([*means, one], ignore_index=True)
+    found = found.merge(
+        main[["name", "real_time", "device", "peak_memory_bytes"]], on="name", how="left"
+    )
+    counts = parameters(run)
+    found["parameters"] = [counts.get(name) for name in found["name"]]
+    found["parameters"] = found["parameters"].astype("Float64")
+    return found
+
+
+def mean_skill(rows: Frame) -> Frame:
+    """Mean skill over the tasks that all upstreams of one probe have: ``task, name, skill``."""
+    clean = rows[~rows["stamps"].str.contains("leaks|trained on", regex=True)]
+    table = clean.pivot_table(index="name", columns="task", values="skill").dropna(axis="columns")
+    if table.shape[1] < 2:
+        return pd.DataFrame(columns=["task", "name", "skill"])
+    means = table.mean(axis="columns")
+    return pd.DataFrame(
+        {"task": f"all tasks ({table.shape[1]})", "name": means.index, "skill": means.to_numpy()}
+    )
+
+
+def learning(run: Run) -> Frame:
+    """One row per task, upstream, probe and share of the training speakers, where shares vary.
+
+    Returns:
+        ``what, heading, name, probe, share, n_train, value, low, high, chance, kind``; ``kind`` is
+        ``measured``, or ``extrapolated`` for the fitted curve's prediction.
+    """
+    scores = run.scores
+    rows = scores[
+        scores["primary"]
+        & (scores["setting"] == "within")
+        & (scores["fold"] == "all")
+        & (scores["seed"] == "mean")
+        & scores["group"].isna()
+        & scores["class"].isna()
+        & (scores["recipe"] != LAYERWISE)
+        & ~scores["floor"]
+    ]
+    curves = rows[rows["train_share"] != 1.0]["cell"].unique()
+    rows = rows[rows["cell"].isin(curves)]
+    rows = rows.rename(columns={"task": "what", "upstream": "name", "train_share": "share"})
+    rows = rows.assign(
+        heading=[run.measures[task].heading for task in rows["what"]],
+        low=rows["ci_low"].astype(float),
+        high=rows["ci_high"].astype(float),
+        chance=rows["chance"].astype(float),
+        kind="measured",
+    )
+    columns = ["what", "heading", "name", "probe", "share", "n_train", "value", "low", "high"]
+    columns += ["chance", "kind"]
+    found = pd.concat([rows[columns], _extrapolated(run, rows)[columns]], ignore_index=True)
+    return found.sort_values(["what", "name", "probe", "share"], ignore_index=True)
+
+
+def _extrapolated(run: Run, measured: Frame) -> Frame:
+    points = run.table("extrapolation").dropna(subset=["value"])
+    known = measured[measured["share"] == 1.0].drop(columns=["value", "low", "high", "share"])
+    points = points.merge(known, on=["cell", "layer", "metric"], suffixes=("_", ""))
+    return points.assign(
+        share=points["train_share"], low=None, high=None, n_train=None, kind="extrapolated"
+    ).astype({"low": float, "high": float})

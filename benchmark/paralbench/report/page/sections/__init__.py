@@ -1,0 +1,1 @@
+"""The sections of a page, each built from a run's tables."""

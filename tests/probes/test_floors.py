@@ -7,9 +7,10 @@ from sklearn.metrics import balanced_accuracy_score
 
 from paralbench.errors import ProbeError
 from paralbench.probes.floors import duration_features, majority
+from paralbench.probes.inputs import FoldRows, Inputs
 from paralbench.probes.recipes import RECIPES
 from paralbench.probes.target import Target
-from paralbench.probes.train import train_probes
+from paralbench.probes.train import train_folds, train_probes
 
 
 def test_the_most_frequent_training_class_as_scikit_learn_has_it():
@@ -34,6 +35,48 @@ def test_the_training_mean():
     dummy = DummyRegressor().fit(np.zeros((3, 1)), values[:3])
     assert result.prediction.tolist() == [dummy.predict(np.zeros((1, 1))).tolist()]
     assert result.probability is None
+
+
+def test_one_constant_for_all_folds():
+    # The majority of fold b's own training part is class 0, which its test part lacks.
+    labels = np.array([0, 1, 0, 1, 1])
+    folds = [
+        FoldRows("a", np.array([1, 3, 4, 0]), np.array([2])),
+        FoldRows("b", np.array([0, 2, 1]), np.array([3, 4])),
+    ]
+    results = train_folds(
+        RECIPES["majority"],
+        Inputs(np.zeros((5, 1, 1), np.float32)),
+        Target.of_classes(labels, 2),
+        folds,
+        metric="uar",
+        seeds=(4, 7),
+    )
+    assert [one.prediction.tolist() for (one,) in results] == [[[1]] * 2, [[1, 1]] * 2]
+    for (one,), n in zip(results, (4, 3), strict=True):
+        np.testing.assert_allclose(
+            one.probability, np.broadcast_to([0.4, 0.6], one.probability.shape)
+        )
+        assert (one.n_train, one.seeds, one.choices) == (n, (4, 7), ())
+        assert (one.layer, one.selection) == ("mix", "none")
+        assert one.layer_weights.shape == (2, 1)
+
+
+def test_one_mean_for_all_folds():
+    values = np.array([1.0, 2.0, 6.0, 7.0])
+    folds = [
+        FoldRows("a", np.array([0, 1]), np.array([2, 3])),
+        FoldRows("b", np.array([1, 2]), np.array([0])),
+    ]
+    results = train_folds(
+        RECIPES["majority"],
+        Inputs(np.zeros((4, 1, 1), np.float32)),
+        Target.of_numbers(values, 0, 10),
+        folds,
+        metric="ccc",
+    )
+    assert [one.prediction.tolist() for (one,) in results] == [[[3.0, 3.0]], [[3.0]]]
+    assert [one.probability for (one,) in results] == [None, None]
 
 
 def test_one_training_class_is_refused():

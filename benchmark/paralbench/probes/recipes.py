@@ -120,14 +120,20 @@ class ClosedForm(Recipe):
 
     Attributes:
         form: ``ridge`` or ``lda``.
-        penalties: of ridge, alpha / n for standardised features of length 1; of LDA the shrinkage
-            from 0 to 1. Chosen on development together with the layer.
+        penalties: of ridge, alpha / n for standardised features of length 1; of LDA the shrinkage,
+            at most 1. All are above 0. Chosen on development together with the layer.
         fixed_penalty: the one that is used, with the middle layer, where nothing is selected.
     """
 
     form: Literal["ridge", "lda"]
     penalties: tuple[float, ...]
     fixed_penalty: float
+
+    def __post_init__(self):
+        high = 1.0 if self.form == "lda" else float("inf")
+        for one in (*self.penalties, self.fixed_penalty):
+            if not 0 < one <= high:
+                raise ValueError(f"a penalty of {one:g} is not above 0 and at most {high:g}.")
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -141,7 +147,8 @@ class Classical(Recipe):
 
     Attributes:
         model: ``svm`` (linear support vectors) or ``logistic``.
-        costs: the grid of C, chosen on development together with the layer.
+        costs: the grid of C, for features of deviation 1; chosen on development together with the
+            layer. The more dimensions, the smaller the best.
         fixed_cost: the one that is used, with the middle layer, where nothing is selected.
     """
 
@@ -273,7 +280,7 @@ _ALL = (
         about="scikit-learn's linear support vector machine, class-balanced, on the layer chosen "
         "on development",
         model="svm",
-        costs=(1e-4, 1e-3, 1e-2, 1e-1),
+        costs=(1e-5, 1e-4, 1e-3, 1e-2, 1e-1),
         fixed_cost=1e-3,
     ),
     Classical(

@@ -7,38 +7,33 @@ import pytest
 from paralbench.cards import load_catalogue
 from paralbench.errors import SplitError
 from paralbench.transfer.harmonise import harmonise
-from paralbench.transfer.pairs import make_pair, ordered_pairs
+from paralbench.transfer.pairs import put_together
+from paralbench.transfer.protocols import ordered_pairs
 
 CATALOGUE = load_catalogue()
 
 
-def test_every_ordered_pair_of_what_is_here(make_card):
-    domains = {name: {"corpora": [name]} for name in ("a", "b", "c")}
-    card = make_card(domains=domains)
-    assert ordered_pairs(card, ["a", "b", "c"]) == [
-        ("a", "b"),
-        ("a", "c"),
-        ("b", "a"),
-        ("b", "c"),
-        ("c", "a"),
-        ("c", "b"),
-    ]
-    assert ordered_pairs(card, {"c", "a"}) == [("a", "c"), ("c", "a")]
-    assert ordered_pairs(card, ["a"]) == []
-    some = make_card(domains=domains, pairs=[["c", "a"], ["a", "b"]])
-    assert ordered_pairs(some, ["a", "b", "c"]) == [("c", "a"), ("a", "b")]
-    assert ordered_pairs(some, ["a", "b"]) == [("a", "b")]
+def put(card, train, test, frames, **given):
+    sides = {name: harmonise(card, name, frames) for name in card.domains}
+    return put_together(card, "", train, test, sides, **given)
+
+
+def parts(pair, fold=0):
+    one = pair.folds[fold]
+    return [pair.frame.iloc[rows] for rows in (one.train, one.test)]
 
 
 def test_a_pair_is_cut_to_the_classes_of_both_sides(make_card, frames):
     card = make_card()
-    sides = [harmonise(card, name, frames) for name in ("one", "two")]
-    pair = make_pair(card, "one -> two", *sides)
+    sides = {name: harmonise(card, name, frames) for name in ("one", "two")}
+    pair = put_together(card, "one -> two", ["one"], "two", sides)
     assert pair.classes == ("anger", "neutral")
-    assert (pair.fold.name, pair.fold.development) == ("one -> two", None)
-    parts = [pair.frame.iloc[rows] for rows in (pair.fold.train, pair.fold.test)]
-    assert parts[0]["utterance"].tolist() == ["one0", "one2", "one5"]
-    assert parts[1]["utterance"].tolist() == ["two0", "two1", "two2"]
+    (fold,) = pair.folds
+    assert (fold.name, fold.development) == ("one -> two", None)
+    train, test = parts(pair)
+    assert train["utterance"].tolist() == ["one0", "one2", "one5"]
+    assert test["utterance"].tolist() == ["two0", "two1", "two2"]
+    assert pair.frame["domain"].tolist() == ["one"] * 3 + ["two"] * 3
     reasons = dict(zip(pair.left_out["utterance"], pair.left_out["reason"], strict=True))
     assert reasons == {
         "one1": "class-not-shared",
@@ -51,36 +46,106 @@ def test_a_pair_is_cut_to_the_classes_of_both_sides(make_card, frames):
 
 
 def test_the_other_direction_swaps_the_sides(make_card, frames):
-    card = make_card()
-    sides = [harmonise(card, name, frames) for name in ("two", "one")]
-    pair = make_pair(card, "two -> one", *sides)
-    assert set(pair.frame.iloc[pair.fold.train]["corpus"]) == {"two"}
-    assert set(pair.frame.iloc[pair.fold.test]["corpus"]) == {"one"}
+    train, test = parts(put(make_card(), ["two"], "one", frames))
+    assert set(train["corpus"]) == {"two"}
+    assert set(test["corpus"]) == {"one"}
 
 
 def test_a_pair_with_one_common_class_is_refused(make_card, frames):
-    card = make_card()
     frames["two"] = frames["two"].iloc[[1, 2]]
-    sides = [harmonise(card, name, frames) for name in ("one", "two")]
     with pytest.raises(SplitError, match="share 1 of the classes"):
-        make_pair(card, "one -> two", *sides)
+        put(make_card(), ["one"], "two", frames)
 
 
 def test_unknown_speakers_train_nothing_where_development_is_drawn(make_card, frames):
     card = make_card()
     frames["one"].loc[0, "speaker"] = None
     frames["two"].loc[1, "speaker"] = None
-    sides = [harmonise(card, name, frames) for name in ("one", "two")]
-    drawn = make_pair(card, "one -> two", *sides, selects=True)
+    drawn = put(card, ["one"], "two", frames, selects=True)
     assert drawn.frame["utterance"].tolist() == ["one2", "one5", "two0", "two1", "two2"]
     left = drawn.left_out.set_index("utterance")["reason"]
     assert left["one0"] == "speaker-unknown"
-    assert drawn.fold.train.tolist() == [0, 1]
+    assert drawn.folds[0].train.tolist() == [0, 1]
     # Where nothing is selected, and where nobody is known, all of them stay.
-    assert "one0" in set(make_pair(card, "", *sides).frame["utterance"])
+    assert "one0" in set(put(card, ["one"], "two", frames).frame["utterance"])
     frames["one"]["speaker"] = None
-    nobody = [harmonise(card, name, frames) for name in ("one", "two")]
-    assert "one0" in set(make_pair(card, "", *nobody, selects=True).frame["utterance"])
+    nobody = put(card, ["one"], "two", frames, selects=True)
+    assert "one0" in set(nobody.frame["utterance"])
+
+
+@pytest.fixture
+def three(make_card):
+    """A map of three corpora: a has x and y, b has y and z, c has all; six speakers each."""
+    domains = {name: {"corpora": [name]} for name in "abc"}
+    card = make_card(classes=["x", "y", "z"], domains=domains)
+    frames = {}
+    for name, classes in (("a", "xy"), ("b", "yz"), ("c", "xyz")):
+        rows = [
+            {"speaker": f"{name}{speaker}", "emotion": one, "utterance": f"{name}{speaker}{one}"}
+            for speaker in range(6)
+            for one in classes
+        ]
+        frames[name] = pd.DataFrame(rows).assign(session=None, content=None)
+        frames[name]["content"] = frames[name]["utterance"]
+    return card, frames
+
+
+def test_several_corpora_train_the_classes_that_any_of_them_has(three):
+    found = put(three[0], ["b", "a"], "c", three[1])
+    assert found.classes == ("x", "y", "z")
+    train, test = parts(found)
+    assert set(train["domain"]) == {"a", "b"}
+    assert set(test["domain"]) == {"c"}
+    # The order in which the training domains are named changes nothing.
+    pd.testing.assert_frame_equal(found.frame, put(three[0], ["a", "b"], "c", three[1]).frame)
+
+
+def test_a_restriction_must_be_trained(three):
+    found = put(three[0], ["a", "b"], "c", three[1], only=["x", "z"])
+    assert found.classes == ("x", "z")
+    assert set(found.frame["target"]) == {"x", "z"}
+    with pytest.raises(SplitError, match=r"classes y, z, and no training utterance is of z"):
+        put(three[0], ["a"], "c", three[1], only=["y", "z"])
+
+
+def test_a_ceiling_divides_the_speakers_of_the_tested_corpus(three):
+    card, frames = three
+    found = put(card, ["c"], "c", frames, only=["x", "y"])
+    assert found.classes == ("x", "y")
+    assert set(found.frame["domain"]) == {"c"}
+    assert len(found.folds) == 5
+    tested = np.concatenate([fold.test for fold in found.folds])
+    assert sorted(tested) == list(range(12))
+    for number in range(5):
+        train, test = parts(found, number)
+        assert not set(train["speaker"]) & set(test["speaker"])
+        assert len(train) + len(test) == 12
+
+
+def test_pooled_training_has_the_others_whole_and_other_speakers_of_the_tested_corpus(three):
+    card, frames = three
+    frames["c"].loc[0, "speaker"] = None
+    found = put(card, ["a", "b", "c"], "c", frames)
+    left = found.left_out.set_index("utterance")["reason"]
+    assert left["c0x"] == "speaker-unknown"  # it cannot be held out
+    tested = np.concatenate([fold.test for fold in found.folds])
+    assert set(found.frame["domain"].iloc[tested]) == {"c"}
+    assert len(tested) == 17
+    for number in range(len(found.folds)):
+        train, test = parts(found, number)
+        assert (train["domain"] != "c").sum() == 24
+        assert not set(train["speaker"]) & set(test["speaker"])
+        assert set(train["domain"]) == {"a", "b", "c"}
+
+
+def test_speakers_that_cannot_be_divided_are_told(three):
+    card, frames = three
+    frames["c"]["session"] = "the only one"
+    with pytest.raises(SplitError, match=r"6 speakers of domain 'c' are .* linked .*`no_ceiling`"):
+        put(card, ["c"], "c", frames)
+    frames["c"]["speaker"] = None
+    with pytest.raises(SplitError, match=r"'c' names no speakers.*`no_ceiling`"):
+        put(card, ["c"], "c", frames)
 
 
 def frames_of(card):
@@ -105,13 +170,14 @@ def test_the_shipped_maps_give_pairs(id):
     frames = frames_of(card)
     sides = {name: harmonise(card, name, frames) for name in card.domains}
     for one, other in ordered_pairs(card, card.domains):
-        pair = make_pair(card, f"{one} -> {other}", sides[one], sides[other])
+        pair = put_together(card, f"{one} -> {other}", [one], other, sides)
         assert len(pair.classes) >= 2 or card.target == "regression"
-        assert not np.intersect1d(pair.fold.train, pair.fold.test).size
+        (fold,) = pair.folds
+        assert not np.intersect1d(fold.train, fold.test).size
         if card.target == "regression":
             assert pair.frame["target"].between(card.low, card.high).all()
-            assert len(pair.fold.train) >= 2
-            assert len(pair.fold.test) >= 2
+            assert len(fold.train) >= 2
+            assert len(fold.test) >= 2
 
 
 def test_the_classes_of_some_pairs_of_emotions():
@@ -119,7 +185,7 @@ def test_the_classes_of_some_pairs_of_emotions():
     frames = frames_of(card)
 
     def classes(train, test):
-        return make_pair(card, "", *(harmonise(card, one, frames) for one in (train, test))).classes
+        return put(card, [train], test, frames).classes
 
     assert classes("nemo", "urdu") == ("anger", "happiness", "neutral", "sadness")
     assert classes("urdu", "polish-emotion") == ("anger", "neutral")

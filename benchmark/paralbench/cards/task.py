@@ -301,6 +301,7 @@ class SuiteCard(Card):
     normalisations: Annotated[tuple[Normalisation, ...], Field(min_length=1), EachOnce] = ("none",)
     corpora: Annotated[tuple[Id, ...], EachOnce] = ()
     sample: dict[Id, Sample] = Field(default_factory=dict)
+    train_shares: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], EachOnce] = ()
     seed: int = 0
 
     @model_validator(mode="after")

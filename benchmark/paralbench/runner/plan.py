@@ -4,19 +4,25 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from paralbench.cards import Catalogue, Domain, HarmonisedCard
+from paralbench.cards.domains import shared_classes, why_no_ceiling
 from paralbench.corpora.advice import VARIABLE
 from paralbench.errors import CorpusNotFoundError, ParalbenchError
+from paralbench.probes.recipes import Recipe, get_recipe
 from paralbench.runner.request import Request
 from paralbench.tables import slots
 from paralbench.tables.slots import FLOORS, NO_UPSTREAM
-from paralbench.transfer.pairs import ordered_pairs
+from paralbench.transfer.adaptation import ACROSS
+from paralbench.transfer.protocols import Ground, Setting, lay_out, ordered_pairs
+
+Place = tuple[str, str, str, str, tuple[str, ...]]  # the first four parts of a slot, and corpora
 
 
 @dataclass(frozen=True)
 class Cell:
     """The unit of running, resuming and failing.
 
-    ``train`` and ``test`` are corpus ids within a corpus, and domain names in a pair.
+    ``train`` and ``test`` are corpus ids within a corpus; in a transfer setting ``test`` is a
+    domain and ``train`` what :func:`paralbench.tables.slots.training` makes of several.
     """
 
     setting: str
@@ -73,7 +79,7 @@ def make_plan(catalogue: Catalogue, request: Request, find: Callable[[str], obje
     for upstream in request.upstreams:
         catalogue.upstreams.get(upstream)
     absent = _Absent(find)
-    places: list[tuple[str, str, str, str, tuple[str, ...]]] = []
+    places: list[Place] = []
     for id in request.tasks:
         corpus = catalogue.tasks.get(id).corpus
         error = absent.error(corpus)
@@ -85,35 +91,86 @@ def make_plan(catalogue: Catalogue, request: Request, find: Callable[[str], obje
             absent.wanted(corpus, id)
     lines = absent.lines()
     for id in request.transfer:
-        card = catalogue.harmonised.get(id)
-        pairs, line = _pairs(card, domains_of(card, request), absent)
-        lines += [line] if line else []
-        for train, test in pairs:
-            needs = (*card.domains[train].corpora, *card.domains[test].corpora)
-            places.append(("pair", id, train, test, tuple(dict.fromkeys(needs))))
+        settings, told = _settings(catalogue.harmonised.get(id), request, catalogue, absent)
+        lines += told
+        places += settings
     if not places:
         raise ParalbenchError(_nothing(lines))
-    return Plan(tuple(_cells(request, places, catalogue)), tuple(lines))
+    lines += _unfit(request, places, catalogue)
+    cells = tuple(_cells(request, places, catalogue))
+    if not cells:
+        raise ParalbenchError(_nothing(lines))
+    return Plan(cells, tuple(lines))
 
 
-def _pairs(
-    card: HarmonisedCard, wanted: Collection[str], absent: "_Absent"
-) -> tuple[list[tuple[str, str]], str | None]:
-    """The pairs of domains that are here, and one line about those that are not."""
+def _settings(
+    card: HarmonisedCard, request: Request, catalogue: Catalogue, absent: "_Absent"
+) -> tuple[list[Place], list[str]]:
+    """The transfer settings of the domains that are here, and a line for each that are not."""
+    wanted = domains_of(card, request)
     lacks = {
-        name: [corpus for corpus in card.domains[name].corpora if absent.error(corpus)]
-        for name in wanted
+        name: [corpus for corpus in domain.corpora if absent.error(corpus)]
+        for name, domain in wanted.items()
     }
-    everything = ordered_pairs(card, wanted)
-    pairs = ordered_pairs(card, [name for name in wanted if not lacks[name]])
-    missing = list(dict.fromkeys(corpus for found in lacks.values() for corpus in found))
-    if not missing:
-        return pairs, None
-    return pairs, (
-        f"transfer of {card.id}: {len(everything) - len(pairs)} of {len(everything)} pairs, for "
-        f"what is not on this machine: {', '.join(missing)}; `paralbench list corpora` says how to "
-        "get it"
+    here = [name for name in wanted if not lacks[name]]
+    whole = {name: why_no_ceiling(card, name, catalogue) for name in here}
+    ground = Ground(
+        card,
+        here,
+        {name: shared_classes(card, name, catalogue) for name in here},
+        {name: why for name, why in whole.items() if why is not None},
     )
+    settings, lines = lay_out(ground, request.protocols, request.seed)
+    missing = list(dict.fromkeys(corpus for found in lacks.values() for corpus in found))
+    if missing:
+        lines.insert(0, _missing(card, request, wanted, here, missing))
+    return [_place(card, setting) for setting in settings], lines
+
+
+def _place(card: HarmonisedCard, setting: Setting) -> Place:
+    names = [*setting.train, setting.test]
+    corpora = dict.fromkeys(id for name in names for id in card.domains[name].corpora)
+    return setting.protocol, card.id, setting.training, setting.test, tuple(corpora)
+
+
+def _missing(
+    card: HarmonisedCard,
+    request: Request,
+    wanted: Collection[str],
+    here: Collection[str],
+    missing: list[str],
+) -> str:
+    """One line about the settings whose corpora are not here."""
+    if "pair" in request.protocols:
+        n_all, n_here = len(ordered_pairs(card, wanted)), len(ordered_pairs(card, here))
+        what = f"{n_all - n_here} of {n_all} pairs"
+    else:
+        what = f"{len(wanted) - len(here)} of {len(wanted)} domains"
+    return (
+        f"transfer of {card.id}: {what}, for what is not on this machine: {', '.join(missing)}; "
+        "`paralbench list corpora` says how to get it"
+    )
+
+
+def _unfit(request: Request, places: list[Place], catalogue: Catalogue) -> list[str]:
+    """A line for each recipe that some tasks have no target for."""
+    lines = []
+    for name in request.recipes:
+        recipe = get_recipe(name)
+        tasks = dict.fromkeys(
+            task for setting, task, *_ in places if not _fits(recipe, setting, task, catalogue)
+        )
+        if tasks:
+            lines.append(
+                f"recipe {name} for {', '.join(tasks)}: it takes targets of "
+                f"{' and '.join(recipe.targets)} only"
+            )
+    return lines
+
+
+def _fits(recipe: Recipe, setting: str, task: str, catalogue: Catalogue) -> bool:
+    cards = catalogue.tasks if setting == "within" else catalogue.harmonised
+    return cards.get(task).target in recipe.targets
 
 
 def _nothing(lines: list[str]) -> str:
@@ -139,7 +196,7 @@ def domains_of(card: HarmonisedCard, request: Request) -> dict[str, Domain]:
 
 def _cells(
     request: Request,
-    places: list[tuple[str, str, str, str, tuple[str, ...]]],
+    places: list[Place],
     catalogue: Catalogue,
 ) -> Iterable[Cell]:
     for recipe in request.recipes:
@@ -154,6 +211,10 @@ def _cells(
                 continue  # the mix of one layer is that layer
             for normalisation in request.normalisations:
                 for setting, task, train, test, corpora in places:
+                    if normalisation in ACROSS and setting in ("within", "ceiling"):
+                        continue  # there is one corpus
+                    if not _fits(get_recipe(recipe), setting, task, catalogue):
+                        continue
                     yield Cell(setting, task, train, test, upstream, recipe, normalisation, corpora)
 
 

@@ -1,4 +1,4 @@
-"""A problem: the utterances, targets and folds of one task or transfer pair."""
+"""A problem: the utterances, targets and folds of one task or transfer setting."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -51,7 +51,7 @@ class Problem:
     @property
     def by_session(self) -> bool:
         """Whether examples are sessions; then the frame's utterances are merged before training."""
-        return isinstance(self.card, TaskCard) and self.card.unit == "session"
+        return self.card.unit == "session"
 
     def target(self) -> Target:
         """The labels, as probes take them."""
@@ -114,10 +114,11 @@ def build_problem(cell: Cell, catalogue: Catalogue, corpora: Corpora) -> Problem
     """
     if cell.setting == "within":
         return within(catalogue.tasks.get(cell.task), corpora.get(cell.train))
-    from paralbench.runner.pairs import pair
+    from paralbench.runner.pairs import transfer_problem
 
     card = catalogue.harmonised.get(cell.task)
-    return pair(card, cell.train, cell.test, {id: corpora.get(id) for id in cell.corpora})
+    data = {id: corpora.get(id) for id in cell.corpora}
+    return transfer_problem(card, cell.setting, cell.train, cell.test, data)
 
 
 def within(card: TaskCard, data: CorpusData) -> Problem:

@@ -8,6 +8,7 @@ from paralbench.cards import Catalogue, SuiteCard
 from paralbench.cards.task import Sample
 from paralbench.errors import ParalbenchError
 from paralbench.features.precision import PRECISIONS
+from paralbench.transfer.protocols import PROTOCOLS
 from paralbench.upstreams.base import BACKENDS
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -19,6 +20,7 @@ class Request:
 
     Attributes:
         upstreams, tasks, transfer, recipes, normalisations: card ids and names.
+        protocols: the transfer settings of each map, see :mod:`paralbench.transfer.protocols`.
         suite: the suite's id, for the tables.
         corpora: transfer is restricted to settings between these corpora; empty: all.
         roots: corpus id to folder.
@@ -32,6 +34,10 @@ class Request:
         allow_leakage: run leaking splits and stamp their rows, instead of refusing.
         partial: whether corpora may lack audio, or hold rows that are not understood: these are
             excluded and recorded instead of refused.
+        train_shares: shares of the training speakers that probes are trained on beside all of
+            them, for learning curves.
+        frames_layer: the layer whose frames are stored for recipes that read frames; -1 is the
+            last.
         fetch: whether weights that are not here may be downloaded.
     """
 
@@ -40,6 +46,7 @@ class Request:
     transfer: tuple[str, ...] = ()
     recipes: tuple[str, ...] = ("paralbench", "majority", "duration")
     normalisations: tuple[str, ...] = ("none",)
+    protocols: tuple[str, ...] = ("pair",)
     suite: str | None = None
     corpora: tuple[str, ...] = ()
     roots: Mapping[str, Path] = field(default_factory=dict)
@@ -54,15 +61,23 @@ class Request:
     threads: int | None = None
     allow_leakage: bool = False
     partial: bool = False
+    train_shares: tuple[float, ...] = ()
+    frames_layer: int = -1
     fetch: bool = True
 
     def __post_init__(self):
         _one_of("precision", self.precision, ("auto", *PRECISIONS))
         _one_of("backend", self.backend, BACKENDS)
+        for protocol in self.protocols:
+            _one_of("protocols", protocol, PROTOCOLS)
         if self.device.split(":")[0] not in DEVICES:
             _one_of("device", self.device, DEVICES)
         if self.limit is not None and self.limit < 2:
             raise ParalbenchError(f"limit: {self.limit} is too few; give at least 2.")
+        if wrong := [share for share in self.train_shares if not 0 < share <= 1]:
+            raise ParalbenchError(
+                f"train shares: {wrong[0]:g} is not allowed; give numbers above 0, up to 1."
+            )
         if self.seeds is not None and self.seeds < 1:
             raise ParalbenchError(f"seeds: {self.seeds} is not allowed; give at least 1.")
 
@@ -78,11 +93,13 @@ def from_suite(catalogue: Catalogue, suite: str, **overrides) -> Request:
         upstreams=card.upstreams,
         tasks=card.tasks,
         transfer=card.transfer,
+        protocols=card.protocols,
         recipes=card.recipes,
         normalisations=card.normalisations,
         suite=suite,
         corpora=card.corpora,
         samples=card.sample,
+        train_shares=card.train_shares,
         seed=card.seed,
     )
     given = {key: value for key, value in overrides.items() if value not in (None, (), {})}

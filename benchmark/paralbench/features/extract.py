@@ -21,7 +21,7 @@ from paralbench.features.device import (
 )
 from paralbench.features.encoding import BatchEncoder, Reader, Waveforms, read_ahead
 from paralbench.features.frame_layer import FrameLayer, layer_index, size_text
-from paralbench.features.frame_store import FrameStore, check_room, lacking
+from paralbench.features.frame_store import FrameStore, check_room, lacking, open_frames
 from paralbench.features.keys import space_description
 from paralbench.features.moments import moments_bytes
 from paralbench.features.plans import resume_or_plan
@@ -160,8 +160,7 @@ def extract(
     )
     space = store.space(space_description(description, precision=precision))
     asked = list(dict.fromkeys(contents))
-    # Without a stored utterance the number of layers is unknown; but then all are missing.
-    frames = _frame_store(space, space.shape[0], job) if space.shape else None
+    frames = None if frames_layer is None else open_frames(space, frames_layer, frames_dtype)
     missing = lacking(space, asked, second_moments=second_moments, frames=frames)
     reused = len(asked) - len(missing) - len(space.excluded(asked))
     start_measuring(job.device)
@@ -230,7 +229,10 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
         )
     if job.workers > 1:
         _check_workers(encoder, job)
-    frames = _frame_store(space, encoder.n_layers, job)
+    frames = None
+    if job.frames_layer is not None:
+        index = layer_index(job.frames_layer, encoder.n_layers)
+        frames = FrameStore(space, FrameLayer(index, job.frames_dtype))
     encoder = encoder.to(job.device, torch_dtype(job.precision))
     space.write_description()
     batches = _plan(space, missing, encoder, job)
@@ -294,13 +296,6 @@ def _results(
                 batches, job.loader, job.workers, job.second_moments, layer
             )
             return
-
-
-def _frame_store(space: FeatureSpace, layers: int, job: _Job) -> FrameStore | None:
-    if job.frames_layer is None:
-        return None
-    layer = FrameLayer(layer_index(job.frames_layer, layers), job.frames_dtype)
-    return FrameStore(space, layer)
 
 
 def _make_room(frames: FrameStore, batches: Sequence[Batch], encoder: Encoder, job: _Job) -> None:

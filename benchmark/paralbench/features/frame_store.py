@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from paralbench.errors import StoreError
-from paralbench.features.frame_layer import FrameLayer, size_text
+from paralbench.features.frame_layer import FrameLayer, layer_index, size_text
 from paralbench.features.store import FeatureSpace
 from paralbench.storage.keyed import RaggedStore
 
@@ -118,6 +118,19 @@ class FrameStore:
                 f"{f' ({why[:200]})' if why else ''}. Extract them with frames of layer "
                 f"{self.layer.index}, or leave out what was excluded."
             )
+
+
+def open_frames(space: FeatureSpace, layer: int, dtype: str = "float16") -> FrameStore | None:
+    """The frames of a layer, -1 for the last; None while the space is empty.
+
+    Then the number of its layers is unknown; but then no utterance has frames either.
+
+    Raises:
+        ParalbenchError: there is no such layer.
+    """
+    if space.shape is None:
+        return None
+    return FrameStore(space, FrameLayer(layer_index(layer, space.shape[0]), dtype))
 
 
 def lacking(

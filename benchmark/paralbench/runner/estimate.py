@@ -9,8 +9,11 @@ from paralbench.cards import Catalogue
 from paralbench.errors import ParalbenchError
 from paralbench.features.arithmetic import arithmetic
 from paralbench.features.device import with_backend
+from paralbench.features.frame_layer import frames_bytes, layer_index, size_text
+from paralbench.features.moments import moments_bytes
 from paralbench.features.precision import torch_dtype
 from paralbench.features.store import FeatureStore
+from paralbench.probes.recipes import get_recipe
 from paralbench.runner.data import Corpora
 from paralbench.runner.device import choose_backend, choose_device, choose_precision
 from paralbench.runner.plan import make_plan
@@ -74,12 +77,21 @@ def estimate(catalogue: Catalogue, request: Request) -> Estimate:
             card = catalogue.upstreams.get(id)
             upstream = Upstream.find(card, precision, request.weights, False, backend)
             space = FeatureStore().space(upstream.description)
-            each = _seconds_a_clip(upstream, seconds / max(clips, 1), device, request.threads)
-            size = clips * upstream.encoder.n_layers * upstream.encoder.dim * _FLOAT_BYTES
+            mean = seconds / max(clips, 1)
+            each, frame_rate = _trial(upstream, mean, device, request.threads)
+            layers, dim = upstream.encoder.n_layers, upstream.encoder.dim
+            sizes = [f"{size_text(clips * layers * dim * _FLOAT_BYTES)} of features"]
+            reads = {get_recipe(cell.recipe).reads for cell in cells}
+            if "moments" in reads:
+                sizes.append(f"{size_text(moments_bytes(clips, layers, dim))} of second moments")
+            if "frames" in reads:
+                size = size_text(frames_bytes(seconds, frame_rate, dim))
+                layer = layer_index(request.frames_layer, layers)
+                sizes.append(f"about {size} of frames of layer {layer}")
             lines.append(
                 f"{id}: {len(cells)} cells; {clips} clips at {each * 1000:.0f} ms: at most "
                 f"{_clock(each * clips)} to encode (the store holds {len(space)}), "
-                f"{size / 2**20:.1f} MiB of features; on "
+                f"{', '.join(sizes)}; on "
                 f"{with_backend(device, backend_of(upstream.encoder))}, {upstream.precision}"
             )
             upstream.unload()
@@ -89,22 +101,28 @@ def estimate(catalogue: Catalogue, request: Request) -> Estimate:
     return Estimate(tuple(lines))
 
 
-def _seconds_a_clip(upstream: Upstream, seconds: float, device: str, threads: int | None) -> float:
-    """The faster of two encodings of noise of a length, as an extraction would run them."""
+def _trial(
+    upstream: Upstream, seconds: float, device: str, threads: int | None
+) -> tuple[float, float]:
+    """Seconds that a clip of a length takes, and frames a second that it has.
+
+    Of two encodings of noise, run as an extraction would run them, the time of the faster one.
+    """
     import torch
 
     encoder = upstream.encoder.to(torch.device(device), torch_dtype(upstream.precision))
     samples = max(encoder.min_samples, min(encoder.window_samples, round(seconds * SAMPLE_RATE)))
     noise = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
-    took = []
+    took, frames = [], 0
     for _ in range(2):
         started = time.perf_counter()
         with arithmetic(threads or torch.get_num_threads(), upstream.precision):
             batch = torch.from_numpy(encoder.prepare(noise))[None].to(device)
             states = encoder.forward(batch, torch.tensor([samples], device=device))
             float(states.layers[0].float().sum())  # waits for the device
+            frames = int(states.lengths[0])
         took.append(time.perf_counter() - started)
-    return min(took)
+    return min(took), frames * SAMPLE_RATE / samples
 
 
 def _clock(seconds: float) -> str:

@@ -16,6 +16,7 @@ from paralbench import paths
 from paralbench.audio.cache import AudioCache
 from paralbench.cards import UpstreamCard
 from paralbench.features.extract import ExtractionReport, extract
+from paralbench.features.frame_store import lacking, open_frames
 from paralbench.features.keys import space_description
 from paralbench.features.store import FeatureStore
 from paralbench.runner.keys import digest
@@ -151,7 +152,9 @@ def extract_with(
     asked = sorted(set(contents))
     workers = 1
     plain = upstream.given is None and device == "cpu" and upstream.precision == "fp32"
-    if plain and store.space(upstream.description).missing(asked):
+    space = store.space(upstream.description)
+    frames = None if frames_layer is None else open_frames(space, frames_layer)
+    if plain and lacking(space, asked, second_moments=second_moments, frames=frames):
         encoder = upstream.encoder
         alone = encoder.batching == "single" and backend_of(encoder) == "torch"
         workers = (threads or os.cpu_count() or 1) if alone else 1

@@ -1,8 +1,10 @@
 """What a score costs: computing time, parameters, training speakers."""
 
+import numpy as np
 import pandas as pd
 
 from paralbench.report.figures.board import board
+from paralbench.report.figures.labels import spread
 from paralbench.report.reading import LAYERWISE, Frame, Run
 
 SPEED = [
@@ -129,3 +131,24 @@ def _extrapolated(run: Run, measured: Frame) -> Frame:
     return points.assign(
         share=points["train_share"], low=None, high=None, n_train=None, kind="extrapolated"
     ).astype({"low": float, "high": float})
+
+
+def placed(part: Frame, *, character: float = 0.011, line: float = 0.05) -> Frame:
+    """Mark what nothing beats in cost and score, and spread the labels so that none overlap.
+
+    Args:
+        part: rows with ``name, cost, skill`` of one chart.
+        character: width of a letter, as a share of the chart's width.
+        line: height of a line, as a share of the chart's height.
+
+    Returns:
+        the rows, cheapest first, with ``front`` (bool) and ``label_y``, the label's height.
+    """
+    part = part.sort_values(["cost", "skill"], ascending=[True, False], kind="stable")
+    front = part["skill"] > part["skill"].cummax().shift(fill_value=-np.inf)
+    low, reach = part["skill"].min(), max(float(np.ptp(part["skill"])), 1e-9)
+    costs = np.log(part["cost"].to_numpy(dtype=float))
+    across = (costs - costs.min()) / max(float(np.ptp(costs)), 1e-9)
+    up = (part["skill"].to_numpy(dtype=float) - low) / reach
+    heights = spread(across, up, list(part["name"]), width=character, height=line)
+    return part.assign(front=front, label_y=low + reach * heights)

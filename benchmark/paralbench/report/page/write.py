@@ -4,10 +4,10 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from paralbench import __version__
 from paralbench.errors import MissingExtraError
 from paralbench.report.reading import Run
 from paralbench.storage.atomic import write_file
@@ -64,7 +64,7 @@ def page_text(run: Path) -> str:
         data=Markup(page.data),
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
         policy=_policy(list(scripts.values())),
-        version=__version__,
+        version=version("paralbench"),
         **{name: Markup(text) for name, text in scripts.items()},
     )
 

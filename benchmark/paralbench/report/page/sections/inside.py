@@ -6,13 +6,11 @@ import numpy as np
 import pandas as pd
 
 from paralbench.report.figures import answers, costs, people
-from paralbench.report.figures.labels import spread
 from paralbench.report.figures.layers import layers as profiles
 from paralbench.report.figures.numbers import NONE, number
 from paralbench.report.page.charts import dots, matrices, panels
 from paralbench.report.page.figure import Figure, Section
 from paralbench.report.page.sections.view import View, labels, present, short
-from paralbench.report.reading import Frame
 
 
 def layers(view: View) -> Section:
@@ -226,9 +224,10 @@ def efficiency(view: View) -> Section:
         why = "The tables hold neither the time that encoding took nor numbers of parameters."
         return replace(section, missing=why)
     keys = ["task", "probe", "against"]
-    found = pd.concat([_placed(part) for _, part in found.groupby(keys)], ignore_index=True)
+    found = pd.concat([costs.placed(part) for _, part in found.groupby(keys)], ignore_index=True)
     whole = found["task"].str.startswith("all tasks")
     found = found.assign(_all=~whole).sort_values(["_all", "task", "probe", "cost"], kind="stable")
+    found["kind"] = np.where(found["front"], *dots.COST_KINDS)
     devices = sorted(set(rows["device"].dropna()))
     notes = (f"Measured on: {', '.join(devices)}.",) if devices else ()
     figure = Figure(
@@ -248,17 +247,3 @@ def efficiency(view: View) -> Section:
                  "device": "device"},
     )  # fmt: skip
     return replace(section, figures=(figure,), notes=notes)
-
-
-def _placed(part: Frame) -> Frame:
-    """Mark what nothing beats in cost and score, and spread the labels so that none overlap."""
-    part = part.sort_values(["cost", "skill"], ascending=[True, False], kind="stable")
-    front = part["skill"] > part["skill"].cummax().shift(fill_value=-np.inf)
-    low, reach = part["skill"].min(), max(float(np.ptp(part["skill"])), 1e-9)
-    costs_log = np.log(part["cost"].to_numpy(dtype=float))
-    across = (costs_log - costs_log.min()) / max(float(np.ptp(costs_log)), 1e-9)
-    up = (part["skill"].to_numpy(dtype=float) - low) / reach
-    heights = spread(across, up, list(part["name"]), width=0.011, height=0.05)
-    part = part.assign(label_y=low + reach * heights)
-    kinds = np.where(front, *dots.COST_KINDS)
-    return part.assign(front=front, kind=kinds)

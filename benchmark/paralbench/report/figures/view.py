@@ -1,0 +1,54 @@
+"""A run as figures show it: its board, and the order in which upstreams are shown."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from paralbench.report.figures.board import board
+from paralbench.report.figures.ranks import Ranking, ranking
+from paralbench.report.reading import Frame, Run
+
+LAST = 10**9  # the place of what has none
+
+
+@dataclass(frozen=True)
+class View:
+    """A run and what is computed of it once."""
+
+    run: Run
+
+    @cached_property
+    def board(self) -> Frame:
+        """Scores within corpora."""
+        return board(self.run)
+
+    @cached_property
+    def rankings(self) -> dict[str, Ranking]:
+        """Probe to the ranking of its upstreams."""
+        return {probe: ranking(self.run, probe) for probe in self.run.probes}
+
+    @cached_property
+    def order(self) -> dict[str, int]:
+        """Upstream to its place: by mean rank where there is one, else by mean skill."""
+        places: dict[str, int] = {}
+        for probe in self.run.probes:
+            for name in self.rankings[probe].rows["name"]:
+                places.setdefault(name, len(places))
+        for name in [*_by_skill(self.board[~self.board["floor"]]), *self.run.upstreams]:
+            places.setdefault(name, len(places))
+        return places
+
+    @cached_property
+    def floors(self) -> list[str]:
+        """The floors, best first."""
+        return _by_skill(self.board[self.board["floor"]])
+
+    def by_order(self, frame: Frame, *first: str) -> Frame:
+        """Rows sorted by the columns ``first``, then by the upstreams' ``place``, floors last."""
+        places = self.order | {name: LAST - 100 + i for i, name in enumerate(self.floors)}
+        found = frame.assign(place=[places.get(name, LAST) for name in frame["name"]])
+        return found.sort_values([*first, "place"], kind="stable", ignore_index=True)
+
+
+def _by_skill(rows: Frame) -> list[str]:
+    means = rows.groupby("name")["skill"].mean()
+    return [str(name) for name in means.sort_values(ascending=False, kind="stable").index]

@@ -53,9 +53,10 @@ def test_support_vectors(corpus, dim, n_classes):
     assert [choice.setting for choice in result.choices] == [f"C {SVM.fixed_cost:g}"] * 2
 
 
+@pytest.mark.parametrize("dim", [20, 400])
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_logistic_regression(corpus, n_classes):
-    one = corpus(layers=2, n_classes=n_classes, signal=0.3)
+def test_logistic_regression(corpus, dim, n_classes):
+    one = corpus(layers=2, dim=dim, n_classes=n_classes, signal=0.3)
     result = run(LOGISTIC, one, Target.of_classes(one.labels, 4))  # with classes unseen
     model = LogisticRegression(C=LOGISTIC.fixed_cost, class_weight="balanced")
     fitted, x = pipeline(one, model, layer=1)
@@ -67,8 +68,9 @@ def test_logistic_regression(corpus, n_classes):
     assert {choice.layer for choice in result.choices} == {1}
 
 
-def test_numbers(corpus):
-    one = corpus()
+@pytest.mark.parametrize("dim", [20, 400])
+def test_numbers(corpus, dim):
+    one = corpus(dim=dim)
     values = 50 + 9 * one.features[:, 0, :3].mean(axis=1).astype(np.float64)
     target = Target.of_numbers(values, -1000, 1000)
     result = run(SVM, one, target, metric="ccc", seeds=(3,))

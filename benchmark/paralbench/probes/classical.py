@@ -100,6 +100,11 @@ class _Layer:
         truth = target.values[fit]
         mean, scale = standardisation(self._x[fit])
         x, unknown = (self._x[fit] - mean) * scale, (self._x[rows] - mean) * scale
+        if len(x) < x.shape[1]:
+            # In the space that the training utterances span, products are the same, and so are all
+            # steps of these models.
+            span, triangle = np.linalg.qr(x.T)
+            x, unknown = np.ascontiguousarray(triangle.T), unknown @ span
         values, notes = [], []
         for cost in points:
             model = self._model(cost, seed)

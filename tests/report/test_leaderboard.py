@@ -126,7 +126,7 @@ def test_every_format_holds_the_same_numbers(make_run):
     (data,) = json.loads(render(found, "json"))
     assert {row["upstream"]: row["value"] for row in data["rows"]} == {"a<b>": 0.5, "b": 0.25}
     text = render(found, "markdown")
-    assert "| a&lt;b> | .500 [.400, .600] | 1.0 |" in text
+    assert "| a&lt;b> | .500\\* [.400, .600] | 1.0 |" in text
     with pytest.raises(ParalbenchError, match="'html' is not allowed"):
         render(found, "html")
 

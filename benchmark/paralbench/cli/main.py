@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from paralbench.cli import cards, corpora, doctor, results, run, weights
+from paralbench.cli import cards, corpora, doctor, rank, results, run, weights
 from paralbench.errors import ParalbenchError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ weights.add_to(app)
 doctor.add_to(app)
 run.add_to(app)
 results.add_to(app)
+rank.add_to(app)
 
 
 def main() -> None:

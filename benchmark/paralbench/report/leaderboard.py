@@ -1,12 +1,21 @@
 """The leaderboard: one row per upstream, one column per task, every number with its interval."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 
-from paralbench.tables import RunFolder, frames, slots
+from paralbench.report.comparison import comparer, standings
+from paralbench.report.run_tables import RunTables, row_name, score_rows, where
+from paralbench.statistics.ranking import ranks
 from paralbench.tables.slots import FLOORS
+
+__all__ = ["Leaderboard", "RunTables", "Score", "build", "leaderboard", "metric_text"]
+
+BEST = "* is the best upstream of each {0}"
+TIED = "≈ one that is not told apart from it: paired differences over speakers, corrected by Holm "
+TIED += "within the {0}, at 5 %"
 
 
 @dataclass(frozen=True)
@@ -18,6 +27,8 @@ class Score:
     high: float | None
     stamp: str  # "" or marks such as "leaky", "contaminated", "transductive"
     reason: str | None  # why there is no interval
+    best: bool = False  # of those in its column that may be ranked
+    tied: bool = False  # not told apart from the best
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,8 @@ class Leaderboard:
                     "ci_high": score.high,
                     "chance": self.columns[column][1],
                     "stamp": score.stamp,
+                    "best": score.best,
+                    "tied": score.tied,
                     "mean_rank": self.mean_rank.get(row),
                 }
                 for row, scores in self.rows.items()
@@ -60,59 +73,12 @@ class Leaderboard:
         )
 
 
-@dataclass(frozen=True)
-class RunTables:
-    """The tables that reports are drawn from, read once.
-
-    Attributes:
-        scores: primary metric only, folds pooled, seeds averaged, no groups or classes.
-        failures: the failed cells.
-        primary: task id to metric, its direction (``higher`` or ``lower``).
-        slots: cell to its slot, "setting|task|train|test|upstream|recipe|normalisation".
-    """
-
-    scores: pd.DataFrame
-    failures: pd.DataFrame
-    primary: dict[str, tuple[str, bool]]
-    skipped: tuple[str, ...]
-    planned: tuple[dict[str, str], ...]
-
-    @classmethod
-    def read(cls, run: RunFolder) -> "RunTables":
-        """Read a run folder, or a folder of published tables.
-
-        Raises:
-            StoreError: there is no run there.
-        """
-        scores, manifest = run.read("scores"), run.read("manifest")
-        tasks = frames.records(frames.rows(manifest, manifest["kind"] == "task"))
-        facts = {(row["id"], row["key"]): row["value"] for row in tasks}
-        primary = {
-            id: (metric, facts.get((id, "higher_is_better")) == "true")
-            for (id, key), metric in facts.items()
-            if key == "primary_metric"
-        }
-        is_primary = [
-            primary.get(task, ("", True))[0] == metric
-            for task, metric in zip(scores["task"], scores["metric"], strict=True)
-        ]
-        kept = frames.rows(
-            scores,
-            pd.Series(is_primary, index=scores.index, dtype=bool)
-            & (scores["fold"] == "all")
-            & (scores["seed"] == "mean")
-            & scores["group"].isna()
-            & scores["class"].isna()
-            & (scores["train_share"] == 1.0),
-        )
-        failures = run.read("failures")
-        found = {cell: slot for slot, cell in run.cells().items()}
-        planned = tuple({**slots.split(slot), "cell": cell} for cell, slot in found.items())
-        return cls(kept.reset_index(drop=True), failures, primary, run.skipped(), planned)
-
-
 def leaderboard(
-    tables: RunTables, *, recipe: str = "paralbench", normalisation: str = "none"
+    tables: RunTables,
+    *,
+    recipe: str = "paralbench",
+    normalisation: str = "none",
+    ties: bool = True,
 ) -> Leaderboard:
     """The within-corpus leaderboard of one recipe, with the floors beneath.
 
@@ -120,6 +86,7 @@ def leaderboard(
         tables: a run's tables.
         recipe: the probe recipe.
         normalisation: ``none``, or ``speaker`` (transductive: never ranked with the others).
+        ties: whether to compare each score with the best of its column, from the predictions.
     """
     return build(
         tables,
@@ -127,6 +94,7 @@ def leaderboard(
         title=f"Leaderboard: within corpus, recipe {recipe}, normalisation {normalisation}",
         recipe=recipe,
         normalisation=normalisation,
+        ties=ties,
     )
 
 
@@ -138,42 +106,42 @@ def build(
     recipe: str,
     normalisation: str,
     label: str | None = None,
+    ties: bool = True,
 ) -> Leaderboard:
     """Scores of one setting by upstream and column (a task, or an ordered pair of domains)."""
-    scores = frames.rows(tables.scores, tables.scores["setting"] == setting)
-    if label is not None:
-        scores = frames.rows(scores, scores["task"] == label)
-    probes = frames.rows(
-        scores, (scores["recipe"] == recipe) & (scores["normalisation"] == normalisation)
+    probes = score_rows(
+        tables, setting=setting, recipes=[recipe], normalisation=normalisation, task=label
     )
-    floors = frames.rows(scores, frames.column(scores, "recipe").isin(FLOORS))
+    floors = score_rows(tables, setting=setting, recipes=FLOORS, task=label)
     columns: dict[str, tuple[str, float | None]] = {}
     rows: dict[str, dict[str, Score]] = {}
-    ranked: list[tuple[str, str, float]] = []
+    ranked: dict[str, list[SimpleNamespace]] = {}
     leaky: dict[str, str] = {}
     no_interval: dict[str, set[str]] = {}
-    for found in frames.records(pd.concat([probes, floors])):
-        row = SimpleNamespace(**{key: value for key, value in found.items() if key != "class"})
-        name = _name(row)
-        column = _column(row, setting)
-        heading = _heading(row, setting, tables.primary)
+    for row in [*probes, *floors]:
+        name = row_name(row)
+        column = where(setting, row.task, row.train_corpora, row.test_corpus)
+        heading = _heading(column, row.task, setting, tables.primary)
         chance = None if pd.isna(row.chance) else float(row.chance)
         columns.setdefault(column, (heading, chance))
         rows.setdefault(name, {})[column] = _score(row)
         if row.leakage:
             leaky[heading] = row.leakage
-        if pd.isna(row.ci_low) and row.recipe not in FLOORS:
+        if row.recipe in FLOORS:
+            continue
+        if pd.isna(row.ci_low):
             reason = str(row.interval_method).removeprefix("none: ")
             no_interval.setdefault(reason, set()).add(column)
-        if row.recipe not in FLOORS and not row.leakage and not row.contaminated:
-            better = tables.primary[row.task][1]
-            ranked.append((column, name, row.value if better else -row.value))
-    mean_rank = _mean_ranks(ranked)
+        if not row.leakage and not row.contaminated:
+            ranked.setdefault(column, []).append(row)
+    mean_rank = _mean_ranks(ranked, tables.primary)
     order = sorted(rows, key=lambda name: (name.startswith("("), mean_rank.get(name, 1e9), name))
     notes = [
         f"No interval for {', '.join(sorted(which))}: {why}."
         for why, which in sorted(no_interval.items())
     ]
+    if ties:
+        notes += _mark(tables, rows, ranked, "task" if setting == "within" else "pair")
     notes += [
         f"{head}: not ranked, the split leaks: {what}." for head, what in sorted(leaky.items())
     ]
@@ -187,20 +155,38 @@ def build(
     )
 
 
-def _name(row: SimpleNamespace) -> str:
-    if row.recipe in FLOORS:
-        return f"({row.recipe})"
-    return row.upstream if row.layer == "mix" else f"{row.upstream}, layer {row.layer}"
+def _mark(
+    tables: RunTables,
+    rows: dict[str, dict[str, Score]],
+    ranked: dict[str, list[SimpleNamespace]],
+    thing: str,
+) -> list[str]:
+    """Mark the best scores and their ties; returns what is to be said of it."""
+    compare = comparer(tables)
+    told, compared = False, False
+    unknown: dict[str, set[str]] = {}
+    for column, found in ranked.items():
+        if len(found) < 2:
+            continue
+        place = standings(found, compare)
+        told = True
+        compared |= len(place.best) + len(place.unknown) < len(found)
+        for name in (*place.best, *place.tied):
+            scores, best = rows[name], name in place.best
+            scores[column] = replace(scores[column], best=best, tied=not best)
+        for reason in place.unknown.values():
+            unknown.setdefault(reason, set()).add(column)
+    said = f"{BEST}, {TIED}." if compared else f"{BEST}."
+    notes = [said.format(thing)] if told else []
+    return notes + [
+        f"Not compared with the best of {', '.join(sorted(which))}: {why}."
+        for why, which in sorted(unknown.items())
+    ]
 
 
-def _column(row: SimpleNamespace, setting: str) -> str:
-    return row.task if setting == "within" else f"{row.train_corpora} -> {row.test_corpus}"
-
-
-def _heading(row: SimpleNamespace, setting: str, primary: dict[str, tuple[str, bool]]) -> str:
-    column = _column(row, setting)
+def _heading(column: str, task: str, setting: str, primary: dict[str, tuple[str, bool]]) -> str:
     # The pairs of a table share their metric, which its title names.
-    return column if setting == "pair" else f"{column} {metric_text(*primary[row.task])}"
+    return column if setting == "pair" else f"{column} {metric_text(*primary[task])}"
 
 
 def metric_text(metric: str, higher_is_better: bool) -> str:
@@ -221,26 +207,25 @@ def _score(row: SimpleNamespace) -> Score:
     )
 
 
-def _mean_ranks(ranked: list[tuple[str, str, float]]) -> dict[str, float]:
+def _mean_ranks(
+    ranked: dict[str, list[SimpleNamespace]], primary: dict[str, tuple[str, bool]]
+) -> dict[str, float]:
     """Mean rank of each row over the columns that every ranked row has (1 is best)."""
-    if not ranked:
+    names = sorted({row_name(row) for found in ranked.values() for row in found})
+    complete = [found for found in ranked.values() if len(found) == len(names)]
+    if not complete:
         return {}
-    frame = pd.DataFrame(ranked, columns=["column", "name", "value"])
-    table = frame.pivot_table(index="name", columns="column", values="value")
-    complete = table.dropna(axis="columns")
-    if complete.empty:
-        return {}
-    ranks = complete.rank(ascending=False, method="average")
-    return {str(name): float(rank) for name, rank in ranks.mean(axis="columns").items()}
+    values = np.array([[row.value for row in sorted(found, key=row_name)] for found in complete]).T
+    higher = [primary[found[0].task][1] for found in complete]
+    return dict(zip(names, ranks(values, higher).mean(axis=1).tolist(), strict=True))
 
 
 def _missing(tables: RunTables, setting: str, recipe: str, label: str | None) -> list[str]:
-    reasons = {row["cell"]: row["message"] for row in frames.records(tables.failures)}
+    reasons = tables.why_failed()
     notes = []
     for plan in tables.planned:
         wanted = plan["setting"] == setting and plan["recipe"] in (recipe, *FLOORS)
         if wanted and (label is None or plan["task"] == label) and plan["cell"] in reasons:
-            what = plan["task"] if setting == "within" else f"{plan['train']} -> {plan['test']}"
-            first = reasons[plan["cell"]].splitlines()[0]
-            notes.append(f"{plan['upstream']} on {what}: failed: {first}")
+            what = where(setting, plan["task"], plan["train"], plan["test"])
+            notes.append(f"{plan['upstream']} on {what}: failed: {reasons[plan['cell']]}")
     return notes

@@ -1,6 +1,7 @@
 """A leaderboard as a terminal table, CSV, Markdown or JSON."""
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from paralbench.errors import ParalbenchError
@@ -13,10 +14,13 @@ FORMATS = ("table", "csv", "markdown", "json")
 
 
 def cell_text(score: Score | None) -> str:
-    """A score with its interval, or a dash: ``.612 [.540, .684]``."""
+    """A score with its mark and interval, or a dash: ``.612* [.540, .684]``.
+
+    The best of a column is marked ``*``, one that is not told apart from it ``≈``.
+    """
     if score is None:
         return "-"
-    value = _number(score.value)
+    value = _number(score.value) + ("*" if score.best else "≈" if score.tied else "")
     if score.low is None or score.high is None:
         return value
     return f"{value} [{_number(score.low)}, {_number(score.high)}]"
@@ -54,20 +58,29 @@ def grid(board: Leaderboard, *, pairs_as_rows: bool = False) -> tuple[list[str],
 def markdown(board: Leaderboard, *, pairs_as_rows: bool = False) -> str:
     """A GitHub-flavoured table with its title and notes."""
     heads, lines = grid(board, pairs_as_rows=pairs_as_rows)
-    out = [f"**{board.title}**", "", _md_row(heads)]
+    return markdown_table(board.title, heads, lines, board.notes)
+
+
+def markdown_table(
+    title: str, heads: Sequence[str], lines: Sequence[Sequence[str]], notes: Sequence[str]
+) -> str:
+    """A GitHub-flavoured table between its title and its notes, all given as plain text."""
+    out = [f"**{title}**", "", _md_row(heads)]
     out.append("|" + "|".join(["---"] + ["---:"] * (len(heads) - 1)) + "|")
     out += [_md_row(line) for line in lines]
-    if board.notes:
-        out += ["", *(f"- {_escape(note)}" for note in board.notes)]
+    if notes:
+        out += ["", *(f"- {_escape(note)}" for note in notes)]
     return "\n".join(out)
 
 
-def _md_row(cells: list[str]) -> str:
+def _md_row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(_escape(cell) for cell in cells) + " |"
 
 
 def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    for mark in ("\\", "|", "*"):
+        text = text.replace(mark, f"\\{mark}")
+    return text.replace("<", "&lt;")
 
 
 def terminal(board: Leaderboard, *, pairs_as_rows: bool = False) -> "RenderableType":

@@ -6,7 +6,7 @@ cell gets another key, takes over the slot, and the older rows are no longer rea
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,24 @@ class RunFolder:
             return TABLES[table].empty()
         return pd.concat(frames, ignore_index=True)
 
+    def read_cells(
+        self, table: str, cells: Iterable[str], columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """The rows of some cells, or some of their columns, without reading the rest.
+
+        Raises:
+            StoreError: a file is damaged or lacks a column.
+        """
+        names = None if columns is None else list(columns)
+        wanted, published = set(cells), self.path / f"{table}.parquet"
+        if published.is_file():
+            return _read(published, columns=names, filters=[("cell", "in", wanted)])
+        files = [self._file(table, cell) for cell in sorted(wanted)]
+        frames = [_read(file, columns=names) for file in files if file.is_file()]
+        if not frames:
+            return TABLES[table].empty().reindex(columns=names or TABLES[table].names)
+        return pd.concat(frames, ignore_index=True)
+
     def cells(self) -> dict[str, str]:
         """Slot to cell, as last planned."""
         return dict(self._plan().get("slots", {}))
@@ -145,8 +163,8 @@ def _parquet(table: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _read(file: Path) -> pd.DataFrame:
+def _read(file: Path, **part: Any) -> pd.DataFrame:
     try:
-        return pq.read_table(file).to_pandas()
+        return pq.read_table(file, **part).to_pandas()
     except (pa.ArrowInvalid, OSError) as error:
         raise StoreError(f"{file}: damaged ({error}); delete it and run again.") from None

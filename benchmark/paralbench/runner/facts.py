@@ -12,6 +12,7 @@ from paralbench.cards import Catalogue
 from paralbench.features.device import with_backend
 from paralbench.metrics import METRICS
 from paralbench.runner.keys import digest
+from paralbench.runner.pairs import KIND, transfer_facts
 from paralbench.runner.plan import Cell
 from paralbench.runner.problem import Problem
 from paralbench.runner.request import Request
@@ -77,6 +78,7 @@ def manifest(
         ("run", "run", "seed", request.seed),
         ("run", "run", "sample", _samples(request)),
         *(("run", "run", f"train share {share:g}", why) for share, why in skipped.items()),
+        *((KIND, f"{cell.train} -> {cell.test}", *fact) for fact in transfer_facts(problem)),
         ("machine", "machine", "system", f"{platform.system()} {platform.machine()}"),
         ("machine", "machine", "device", request.device),
         ("package", "python", "version", platform.python_version()),

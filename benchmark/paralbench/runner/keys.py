@@ -9,9 +9,12 @@ import numpy as np
 
 from paralbench.runner.plan import Cell
 from paralbench.runner.problem import Problem
+from paralbench.tables import slots
 
 # Raised whenever the rows of a cell change for reasons that no other part of the key shows.
 TABLES_VERSION = 1
+
+_MOST_NAMED = 2  # training domains in a cell's name
 
 _ROW_COLUMNS = ["corpus", "utterance", "content", "speaker", "session", "gender", "language"]
 
@@ -42,9 +45,17 @@ def cards_digest(problem: Problem, recipe: Mapping[str, Any]) -> str:
 
 def cell_name(cell: Cell, parts: Mapping[str, Any]) -> str:
     """The cell's name in tables and files: readable, ending in the digest of its parts."""
-    where = cell.task if cell.setting == "within" else f"{cell.task}.{cell.train}.{cell.test}"
-    words = [cell.upstream, where, cell.recipe]
+    words = [cell.upstream, *_where(cell), cell.recipe]
     if cell.normalisation != "none":
         words.append(cell.normalisation)
     found = digest({"slot": cell.slot, "tables": TABLES_VERSION, **parts})
     return f"{'.'.join(words)}-{found[:12]}"
+
+
+def _where(cell: Cell) -> list[str]:
+    if cell.setting == "within":
+        return [cell.task]
+    trained = slots.domains_of(cell.train)
+    # A file's name has at most 255 bytes; the digest tells longer lists apart.
+    names = "+".join(trained) if len(trained) <= _MOST_NAMED else f"{len(trained)}-domains"
+    return [cell.task, names, cell.test]

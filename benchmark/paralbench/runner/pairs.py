@@ -14,6 +14,8 @@ from paralbench.tables.frames import column, rows
 from paralbench.transfer.harmonise import Harmonised, harmonise
 from paralbench.transfer.pairs import put_together
 
+KIND = "transfer"  # of the manifest's rows about a setting
+
 # What the tables call the way in which utterances are divided, where it is not the setting itself.
 _BY_SPEAKER = "speaker-k-fold"
 

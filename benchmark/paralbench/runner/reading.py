@@ -11,6 +11,7 @@ from paralbench.probes.recipes import Recipe
 from paralbench.runner.plan import Cell
 from paralbench.runner.problem import Problem
 from paralbench.runner.sessions import Sessions
+from paralbench.transfer import adaptation
 
 if TYPE_CHECKING:
     from paralbench.features.store import FeatureSpace
@@ -59,6 +60,9 @@ def read_inputs(
     if cell.normalisation == "speaker":
         mean = normalise.by_speaker(inputs.mean, problem.speakers(), frame["target"])
         return Inputs(mean)
+    if cell.normalisation in adaptation.ACROSS:
+        tested = np.concatenate([fold.test for fold in problem.folds])
+        return Inputs(adaptation.adapt(cell.normalisation, inputs.mean, frame, tested))
     return inputs
 
 

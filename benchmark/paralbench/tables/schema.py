@@ -103,15 +103,24 @@ SCORES = Table(
         ("variant", "string", "how the upstream is run", True),
         ("task", "string", "task id, or the id of the harmonised label map"),
         ("label", "string", "the label that is predicted"),
-        ("setting", "string", "within, pair, leave-one-corpus-out or pooled"),
-        ("train_corpora", "string", "training corpora or domains, joined by '+'"),
+        (
+            "setting",
+            "string",
+            "within, or a transfer setting: pair, leave-one-corpus-out, pooled, growth, ceiling",
+        ),
+        (
+            "train_corpora",
+            "string",
+            "training corpora or domains, joined by '+'; in brackets the classes, where not all "
+            "that both sides have",
+        ),
         ("test_corpus", "string", "test corpus or domain"),
         ("split", "string", "split protocol"),
         ("fold", "string", "fold name; 'all' pools out-of-fold predictions; 'mean' over folds"),
         ("seed", "string", "seed; 'mean' averages the seeds"),
         ("recipe", "string", "how the probe was trained"),
         ("layer", "string", "'mix'; 'chosen' by development; or the index of the layer"),
-        ("normalisation", "string", "none, or speaker (transductive)"),
+        ("normalisation", "string", "none, or transductive: speaker, corpus, coral"),
         ("selection", "string", "development, fixed, or none where nothing is to be chosen"),
         ("transductive", "bool", "whether unlabelled test data was read"),
         ("train_share", "float", "share of the training speakers used"),
@@ -274,10 +283,105 @@ MANIFEST = Table(
     "manifest",
     _columns(
         ("cell", "string", "the cell"),
-        ("kind", "string", "upstream, corpus, task, package, machine or run"),
+        ("kind", "string", "upstream, corpus, task, transfer, package, machine or run"),
         ("id", "string", "which one"),
         ("key", "string", "what is said of it"),
         ("value", "string", "what it is", True),
+    ),
+)
+
+DROPS = Table(
+    "drops",
+    _columns(
+        ("cell", "string", "the cell of the transfer setting"),
+        ("ceiling_cell", "string", "the cell of the ceiling: the tested corpus by itself", True),
+        ("layer", "string", "as in scores"),
+        ("metric", "string", "metric name"),
+        ("value", "float", "the setting's score on the utterances that both predict"),
+        ("ceiling", "float", "the ceiling's on the same utterances", True),
+        ("drop", "float", "how much worse the setting is than the ceiling; below 0: better", True),
+        ("ci_low", "float", "lower end of the drop's 95 % interval, paired by speaker", True),
+        ("ci_high", "float", "upper end", True),
+        ("interval_method", "string", "how the interval was made, or why there is none", True),
+        ("n_train", "int", "training utterances of the setting"),
+        ("n_train_ceiling", "int", "training utterances of the ceiling (mean over folds)", True),
+        ("n_utterances", "int", "utterances that both predict; without a ceiling, all"),
+        ("n_speakers", "int", "their speakers; missing where unknown", True),
+        (
+            "languages",
+            "string",
+            "training and test language: same, cross, or mixed, where some of the training "
+            "languages are the tested ones; missing where unknown",
+            True,
+        ),
+        ("reason", "string", "why there is no drop", True),
+    ),
+)
+
+PRIORS = Table(
+    "priors",
+    _columns(
+        ("cell", "string", "the cell of the transfer setting"),
+        ("layer", "string", "as in scores"),
+        (
+            "variant",
+            "string",
+            "cross: the setting itself; ceiling: the tested corpus by itself; in-corpus: the "
+            "training corpus by itself; reweighted: its recalls under the tested corpus's priors; "
+            "em: the setting with priors estimated on test data; em-calibrated: after calibration "
+            "on held-out speakers of the training corpus",
+        ),
+        ("source_cell", "string", "the cell whose predictions these are", True),
+        ("wa", "float", "weighted accuracy, mean over the seeds", True),
+        ("uar", "float", "unweighted average recall, mean over the seeds", True),
+        ("decisions_changed", "float", "share of utterances that get another class by EM", True),
+        ("temperature", "float", "of the calibration, mean over the seeds", True),
+        ("transductive", "bool", "whether unlabelled test data was read"),
+        ("reason", "string", "why there are no scores", True),
+    ),
+)
+
+CLASS_PRIORS = Table(
+    "class_priors",
+    _columns(
+        ("cell", "string", "the cell of the transfer setting"),
+        ("layer", "string", "as in scores"),
+        ("class", "string", "the class"),
+        ("train_prior", "float", "its share of the training utterances", True),
+        ("test_prior", "float", "its share of the test utterances"),
+        (
+            "loss_prior",
+            "float",
+            "what the loss assumes: equal shares where it is balanced",
+            True,
+            True,
+        ),
+        ("em_prior", "float", "what EM finds in test data (transductive)", True),
+        ("em_calibrated_prior", "float", "the same after calibration", True),
+        ("recall", "float", "recall, mean over the seeds"),
+        ("recall_in_corpus", "float", "recall of the training corpus by itself", True),
+        ("recall_em", "float", "recall with the priors of EM", True),
+        ("recall_em_calibrated", "float", "the same after calibration", True),
+    ),
+)
+
+SHIFTS = Table(
+    "shifts",
+    _columns(
+        ("cell", "string", "the cell"),
+        ("layer", "string", "as in scores"),
+        ("seed", "string", "seed of the probe; 'mean' averages the seeds"),
+        ("ccc", "float", "pearson times bias_correction, of each seed", True),
+        ("pearson", "float", "Pearson's correlation coefficient", True),
+        ("bias_correction", "float", "Lin's C_b: 1 where neither scale nor mean is shifted", True),
+        ("scale_shift", "float", "deviation of the predictions over that of the truth", True),
+        (
+            "location_shift",
+            "float",
+            "mean of the predictions minus that of the truth, over the geometric mean of the "
+            "deviations",
+            True,
+        ),
     ),
 )
 
@@ -295,5 +399,9 @@ TABLES: dict[str, Table] = {
         FAILURES,
         AUDIT,
         MANIFEST,
+        DROPS,
+        PRIORS,
+        CLASS_PRIORS,
+        SHIFTS,
     )
 }

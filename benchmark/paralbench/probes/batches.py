@@ -43,3 +43,9 @@ def initial_weights(seed: int, dim: int, n_outputs: int, scale: float) -> torch.
     """Normal draws ``(dim, n_outputs)`` with the deviation ``scale`` / sqrt(dim), float64."""
     drawn = torch.randn(dim, n_outputs, generator=generator(seed, WEIGHTS), dtype=torch.float64)
     return drawn * scale
+
+
+def uniform(source: torch.Generator, fan_in: int, *shape: int) -> torch.Tensor:
+    """Uniform draws within 1 / sqrt(fan in), float64."""
+    drawn = torch.rand(*shape, generator=source, dtype=torch.float64)
+    return (2 * drawn - 1) / fan_in**0.5

@@ -5,12 +5,8 @@ into the memory given; on the CPU, into its caches, and on every core a chunk at
 probe becomes does not depend on the chunk it is in.
 """
 
-import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any, cast
 
 import numpy as np
@@ -30,12 +26,14 @@ from paralbench.probes.result import MIX, Choice, ProbeResult
 from paralbench.probes.selection import (
     Curves,
     development_curves,
+    fixed_choice,
     join,
     pick,
     to_predictions,
 )
 from paralbench.probes.settings import Settings
 from paralbench.probes.target import Target
+from paralbench.probes.threads import in_threads
 
 # Bytes of a chunk on the CPU. What a step touches is touched again in the next one, and a pass over
 # caches is several times as fast as one over memory; the chunk still is large enough to hide what
@@ -151,15 +149,7 @@ class _Cell:
             self._standard = standards(self._data.mean, (job.rows for job in jobs))
         size, points = self._chunk(probes)
         chunks = [probes[i : i + size] for i in range(0, len(probes), size)]
-        workers = self._settings.workers or 1
-        if self._settings.workers is None and self._data.mean.device.type == "cpu":
-            workers = os.cpu_count() or 1
-        with _one_thread(self._data.mean.device.type == "cpu"):
-            if workers == 1 or len(chunks) == 1:
-                found = [self._run(chunk, points) for chunk in chunks]
-            else:
-                with ThreadPoolExecutor(workers) as pool:
-                    found = list(pool.map(lambda chunk: self._run(chunk, points), chunks))
+        found = in_threads(lambda chunk: self._run(chunk, points), chunks, self._settings)
         return [one for part in found for one in part]
 
     def _chunk(self, probes: list[_Probe]) -> tuple[int, int]:
@@ -188,7 +178,9 @@ class _Cell:
     def _run(self, probes: list[_Probe], n_points: int) -> list[_Tested]:
         """Choose, train again where the recipe does, predict."""
         if self._fixed is not None:
-            choices = [self._fixed_choice(one.fitted) for one in probes]
+            choices = [
+                fixed_choice(self._recipe, self._fixed, len(one.fitted.rows)) for one in probes
+            ]
             return self._test(self._fit([one.trained for one in probes], choices), probes, choices)
         prepared = self._prepare([one.fitted for one in probes])
         points = self._recipe.points
@@ -226,13 +218,6 @@ class _Cell:
         self, prepared: Prepared, points: Sequence[tuple[float, float]], *, each: bool = False
     ) -> Trainer:
         return Trainer(self._recipe, self._head, prepared, points, self._loss, each=each)
-
-    def _fixed_choice(self, job: Job) -> Choice:
-        fixed, recipe = cast(Fixed, self._fixed), self._recipe
-        if recipe.fixed_steps is not None:
-            return Choice(*recipe.points[0], recipe.fixed_steps)
-        steps = ceil(fixed.epochs * len(job.rows) / min(recipe.batch_size, len(job.rows)))
-        return Choice(fixed.learning_rate, fixed.weight_decay, steps)
 
     def _fit(self, jobs: list[Job], choices: Sequence[Choice]) -> Trainer:
         """Train each job at its own choice, for its own steps, averaging the second half."""
@@ -278,19 +263,3 @@ def loss_name(target: Target, metric: str) -> str:
     if target.kind == "classes":
         return "cross-entropy"
     return "absolute-error" if metric == "mae" else "ccc"
-
-
-@contextmanager
-def _one_thread(cpu: bool) -> Iterator[None]:
-    """One thread for each operator on the CPU.
-
-    A chunk's products are small, and threads that wait for each other cost several times what they
-    save; and scores then do not depend on how many cores a machine has.
-    """
-    before = torch.get_num_threads()
-    if cpu:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from paralbench.probes.batches import WEIGHTS, generator
+from paralbench.probes.batches import WEIGHTS, generator, uniform
 from paralbench.probes.frame_reading import StandardFrames, blocks
 from paralbench.probes.heads import Batch, Slot, Weights
 from paralbench.probes.inputs import Index
@@ -144,12 +144,6 @@ HEADS: Mapping[str, type[FrameHead]] = {"emobox": EmoBox, "attentive": Attentive
 def batch_bytes(dim: int, hidden: int, points: int, dtype: torch.dtype) -> int:
     """Bytes that a frame takes in a step: twice as read, three times as the hidden layer."""
     return dtype.itemsize * (2 * dim + 3 * points * hidden)
-
-
-def uniform(source: torch.Generator, fan_in: int, *shape: int) -> Tensor:
-    """Uniform draws within 1 / sqrt(fan in), float64."""
-    drawn = torch.rand(*shape, generator=source, dtype=torch.float64)
-    return (2 * drawn - 1) / fan_in**0.5
 
 
 def _hidden(weights: Weights, frames: Tensor) -> Tensor:

@@ -4,11 +4,8 @@ Each fold and seed is a training set of its own; all points of the grid are trai
 and share the frames of every batch. Frames are never cropped or padded.
 """
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from math import ceil
 from typing import Any, cast
 
 import numpy as np
@@ -26,9 +23,15 @@ from paralbench.probes.inputs import FoldRows, Frames, Index, Inputs
 from paralbench.probes.jobs import Data, Job, Prepared, prepare
 from paralbench.probes.recipes import Recipe, Trained
 from paralbench.probes.result import Choice, ProbeResult
-from paralbench.probes.selection import development_curves, pick, to_predictions
+from paralbench.probes.selection import (
+    development_curves,
+    fixed_choice,
+    pick,
+    to_predictions,
+)
 from paralbench.probes.settings import Settings
 from paralbench.probes.target import Target
+from paralbench.probes.threads import in_threads
 
 
 @dataclass(frozen=True)
@@ -118,34 +121,20 @@ class _Cell:
     ):
         self._target, self._recipe, self._metric = target, recipe, metric
         self._loss, self._fixed = loss_name(target, metric), fixed
-        self._cpu = torch.device(settings.device).type == "cpu"
-        self._workers = settings.workers or ((os.cpu_count() or 1) if self._cpu else 1)
         self._reader = FrameReader(frames, used, settings)
-        self._memory = settings.memory
+        self._memory, self._settings = settings.memory, settings
         # Of no size: what the engine takes device, type and dimensions from.
         zero = torch.zeros((), device=settings.device, dtype=settings.dtype)
         self._data = Data(zero.expand(len(frames.lengths), 1, frames.dim))
 
     def run(self, probes: Sequence[tuple[FoldRows, int, int]]) -> list[_Tested]:
-        """Train and test the probe of each fold and seed, several at a time on the CPU.
-
-        Each has one thread, so that scores do not depend on how many cores a machine has.
-        """
-        before = torch.get_num_threads()
-        if self._cpu:
-            torch.set_num_threads(1)
-        try:
-            if self._workers == 1 or len(probes) == 1:
-                return [self._run(*probe) for probe in probes]
-            with ThreadPoolExecutor(self._workers) as pool:
-                return list(pool.map(lambda probe: self._run(*probe), probes))
-        finally:
-            torch.set_num_threads(before)
+        """Train and test the probe of each fold and seed, several at a time on the CPU."""
+        return in_threads(lambda probe: self._run(*probe), probes, self._settings)
 
     def _run(self, fold: FoldRows, number: int, seed: int) -> _Tested:
         recipe = self._recipe
         if self._fixed is not None:
-            choice = self._fixed_choice(len(fold.train), self._fixed)
+            choice = fixed_choice(recipe, self._fixed, len(fold.train))
             return self._test(self._fit(fold.train, seed, choice), fold, choice, len(fold.train))
         fitted, development = fold.draws[number]
         trainer = self._trainer(Job(fitted, seed, development=development), recipe.points)
@@ -182,13 +171,6 @@ class _Cell:
                 trainer.forget_average()
             trainer.train()
         return trainer
-
-    def _fixed_choice(self, n: int, fixed: Fixed) -> Choice:
-        recipe = self._recipe
-        if recipe.fixed_steps is not None:
-            return Choice(*recipe.points[0], recipe.fixed_steps)
-        steps = ceil(fixed.epochs * n / min(recipe.batch_size, n))
-        return Choice(fixed.learning_rate, fixed.weight_decay, steps)
 
     def _test(self, trainer: Trainer, fold: FoldRows, choice: Choice, n_train: int) -> _Tested:
         prepared = trainer.prepared

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from paralbench.probes.batches import WEIGHTS, generator, initial_weights
+from paralbench.probes.batches import WEIGHTS, generator, initial_weights, uniform
 from paralbench.probes.recipes import Trained
 
 INITIAL_SCALE = 0.01  # near zero: the problem is convex but for the mix, so there is one valley
@@ -138,10 +138,10 @@ class Superb:
         source = generator(seed, WEIGHTS)
         return {
             "mix": torch.zeros(layers, dtype=torch.float64),
-            "projection": _uniform(source, dim, dim, self._hidden),
-            "projection_bias": _uniform(source, dim, self._hidden),
-            "weight": _uniform(source, self._hidden, self._hidden, self._n_outputs),
-            "bias": _uniform(source, self._hidden, self._n_outputs),
+            "projection": uniform(source, dim, dim, self._hidden),
+            "projection_bias": uniform(source, dim, self._hidden),
+            "weight": uniform(source, self._hidden, self._hidden, self._n_outputs),
+            "bias": uniform(source, self._hidden, self._n_outputs),
         }
 
     def __call__(self, weights: Weights, batch: Batch) -> Tensor:
@@ -175,10 +175,10 @@ class Mlp:
         source = generator(seed, WEIGHTS)
         return {
             "mix": torch.zeros(layers, dtype=torch.float64),
-            "hidden": _uniform(source, 2 * dim, 2 * dim, self._hidden),
-            "hidden_bias": _uniform(source, 2 * dim, self._hidden),
-            "weight": _uniform(source, self._hidden, self._hidden, self._n_outputs),
-            "bias": _uniform(source, self._hidden, self._n_outputs),
+            "hidden": uniform(source, 2 * dim, 2 * dim, self._hidden),
+            "hidden_bias": uniform(source, 2 * dim, self._hidden),
+            "weight": uniform(source, self._hidden, self._hidden, self._n_outputs),
+            "bias": uniform(source, self._hidden, self._n_outputs),
         }
 
     def __call__(self, weights: Weights, batch: Batch) -> Tensor:
@@ -224,9 +224,3 @@ def mix_deviation(moments: Tensor, shares: Tensor) -> Tensor:
 def _mix(mean: Tensor, shares: Tensor) -> Tensor:
     """Mixes ``(jobs, points, batch, dim)`` of ``(jobs, batch, layers, dim)``."""
     return torch.einsum("jbld,jlp->jpbd", mean, shares)
-
-
-def _uniform(source: torch.Generator, fan_in: int, *shape: int) -> Tensor:
-    """Uniform draws within 1 / sqrt(fan in), float64."""
-    drawn = torch.rand(*shape, generator=source, dtype=torch.float64)
-    return (2 * drawn - 1) / fan_in**0.5

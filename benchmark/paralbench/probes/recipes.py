@@ -41,6 +41,11 @@ class Recipe:
     selects: ClassVar[bool] = True
 
     @property
+    def curves(self) -> bool:
+        """Whether learning curves are drawn with it: it is quick, and hears all it is given."""
+        return self.reads == "means" and self.selects
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """The kinds of target it can be trained on."""
         return ("classes", "regression")
@@ -107,6 +112,8 @@ class Trained(Recipe):
         steps = self.checkpoints
         if self.averaged and any(2 * one > two for one, two in pairwise(steps)):
             raise ValueError(f"checkpoints {steps}: each must be at least twice the one before.")
+        if not self.refit and (self.tie or self.patience is not None):
+            raise ValueError("without refitting, the best score alone decides: tie 0, no patience.")
 
     @property
     def points(self) -> tuple[tuple[float, float], ...]:
@@ -253,11 +260,11 @@ _ALL = (
         "exact from second moments",
         reads="moments",
         head="mlp",
-        learning_rates=(1e-3, 3e-3),
-        weight_decays=(1e-3, 1e-1),
-        checkpoints=(32, 64, 128, 256, 512),
+        learning_rates=(3e-3,),
+        weight_decays=(1e-2, 1.0),
+        checkpoints=(32, 64, 128, 256),
         epsilon=1e-8,
-        hidden=128,
+        hidden=64,
         fixed_steps=128,
     ),
     ClosedForm(

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from paralbench.cards import Fixed
 from paralbench.metrics import METRICS, Metric
 from paralbench.probes.engine import Trainer
 from paralbench.probes.heads import Weights
@@ -79,6 +81,7 @@ def development_curves(
     waited = np.zeros(every[:2], dtype=np.int64)
     jobs, columns = np.arange(n_jobs), np.arange(n_points)
     kept: Weights | None = None
+    kept_loss = np.full(every[:2], np.inf)
     for number, checkpoint in enumerate(recipe.checkpoints):
         while trainer.step < checkpoint:
             if trainer.step == checkpoint // 2:
@@ -93,7 +96,11 @@ def development_curves(
         curves.loss[*at, number] = lost
         if not recipe.refit:
             # No patience, so no probe has left: positions are those of the curves.
-            kept = trainer.snapshot(kept, torch.from_numpy(found[0] > best_score))
+            # Of equal scores the one with the lowest loss, as `pick` decides.
+            level = (found[0] == best_score) & (found[2] < kept_loss)
+            best_now = (found[0] > best_score) | level
+            kept_loss = np.where(best_now, found[2], kept_loss)
+            kept = trainer.snapshot(kept, torch.from_numpy(best_now))
         better = (score > best_score[at]) | (lost < best_loss[at])
         waited[at] = np.where(better, 0, waited[at] + 1)
         best_score[at] = np.maximum(score, best_score[at])
@@ -130,6 +137,17 @@ def pick(
         value = float(sign * score[point, number])
         choices.append(Choice(rate, decay, checkpoints[number], value))
     return choices
+
+
+def fixed_choice(recipe: Trained, fixed: Fixed, n_train: int) -> Choice:
+    """What is trained where nothing is selected, on so many utterances.
+
+    The card's hyper-parameters are those of the linear head; other recipes have their own.
+    """
+    if recipe.fixed_steps is not None:
+        return Choice(*recipe.points[0], recipe.fixed_steps)
+    steps = ceil(fixed.epochs * n_train / min(recipe.batch_size, n_train))
+    return Choice(fixed.learning_rate, fixed.weight_decay, steps)
 
 
 def _on_development(

@@ -1,8 +1,5 @@
 """Choosing device, precision, backend and threads."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from paralbench.errors import ParalbenchError
 
 
@@ -50,20 +47,3 @@ def choose_backend(asked: str, device: str, precision: str) -> str:
             )
         require_openvino()
     return asked
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch's operators on one CPU thread, for probes.
-
-    Their products are small, and threads that wait for each other cost several times what they
-    save; and scores then do not depend on how many cores a machine has.
-    """
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

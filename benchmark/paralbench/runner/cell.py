@@ -71,7 +71,7 @@ def cell_key(
         "allow_leakage": request.allow_leakage,
         "features": description,
     }
-    if recipe.reads not in ("nothing", "duration"):
+    if recipe.curves:
         parts["train_shares"] = sorted(request.train_shares)
     if recipe.reads == "frames":
         parts["frames_layer"] = request.frames_layer

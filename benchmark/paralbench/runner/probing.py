@@ -64,7 +64,7 @@ def train_rounds(
     chooses = recipe.selects and problem.fixed is None
     found = [(1.0, problem.folds)]
     skipped: dict[float, str] = {}
-    if recipe.reads not in ("nothing", "duration"):
+    if recipe.curves:
         shares, skipped = _shares(problem, request, recipe.development_share if chooses else None)
         found += shares
     rows = [

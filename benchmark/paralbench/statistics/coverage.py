@@ -16,6 +16,7 @@ from paralbench.metrics.base import Floats
 from paralbench.statistics.bootstrap import interval
 from paralbench.statistics.interval import Interval
 from paralbench.statistics.paired import difference
+from paralbench.statistics.sample import Unit
 
 SPEAKER_SPREAD = 0.8  # standard deviation of speakers' log-odds of being right
 SHARED = 0.5  # of that variance, what makes a speaker hard for every probe
@@ -123,7 +124,8 @@ def false_alarms(
     n_corpora: int,
     *,
     seed: int,
-    resamples: int = 2000,
+    unit: Unit = "speaker",
+    resamples: int = 1000,
     level: float = 0.05,
 ) -> float:
     """The share of corpora on which one of two equally good probes is called better."""
@@ -139,6 +141,7 @@ def false_alarms(
             corpus.prediction[1],
             corpus.speaker,
             seed=number,
+            unit=unit,
             resamples=resamples,
         )
         alarms += found.p_value is not None and found.p_value < level
@@ -172,11 +175,12 @@ def class_of_speaker(
 ) -> Scenario:
     """Class is an attribute of the speaker, as gender is; scored by UAR.
 
-    ``shares`` are the classes' shares of the speakers, at least 2 of each.
+    ``shares`` are the classes' shares of the speakers, at least 2 of each where there are enough.
     """
 
     def draw(n_speakers: int, rng: np.random.Generator, probes: int) -> Corpus:
-        sizes = np.maximum(2, np.round(np.array(shares) * n_speakers).astype(int))
+        least = min(2, n_speakers // len(shares))
+        sizes = np.maximum(least, np.round(np.array(shares) * n_speakers).astype(int))
         sizes[int(np.argmax(sizes))] += n_speakers - sizes.sum()
         speaker = np.repeat(np.arange(n_speakers), clips)
         truth = np.repeat(np.arange(len(sizes)), sizes)[speaker]

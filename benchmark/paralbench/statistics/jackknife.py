@@ -1,4 +1,9 @@
-"""The delete-one-unit jackknife, for few speakers."""
+"""The delete-one-unit jackknife, for few speakers.
+
+Why this one: of 2,000 simulated corpora of 5 and of 10 speakers it held the true score in 95 to
+97 %, the percentile and the BCa bootstrap in 73 to 90 %. It is weakest where a class has two
+speakers and others many: 90 % with 2 and 8. ``results/performance/coverage.csv`` has all of it.
+"""
 
 from typing import NamedTuple
 

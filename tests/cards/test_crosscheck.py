@@ -42,6 +42,9 @@ NUMBERS = {
     "metrics": ["mae"],
     "domains": DOMAINS,
 }
+BOX = {"age": [40, None]}
+BOXES = {"corpora": ["corpus"], "regions": {"calm": BOX, "angry": {"age": [None, 40]}}}
+VALUES = {"corpora": ["corpus"], "label": "emotion", "values": {"angry": 20, "calm": 40}}
 OTHER_NAMES = {"labels": {"emotion": {"kind": "class", "values": ["wut", "ruhe", "angry"]}}}
 
 
@@ -202,6 +205,41 @@ def test_cards_that_fit_have_no_problem(found):
             "harmonised: domains.a.scale: only a target 'regression' has a scale.",
         ),
         (
+            {"harmonised": NUMBERS | {"domains": DOMAINS | {"a": BOXES}}},
+            "harmonised: domains.a.regions: only a target 'classes' has regions.",
+        ),
+        (
+            {"harmonised": {"domains": DOMAINS | {"a": BOXES | {"regions": {"old": BOX}}}}},
+            "harmonised: domains.a.regions: no class of this card is called 'old'. Allowed: "
+            "angry, calm.",
+        ),
+        (
+            {
+                "harmonised": {
+                    "domains": DOMAINS
+                    | {"a": BOXES | {"regions": {"calm": {"emotion": [1, None]}}}}
+                }
+            },
+            "harmonised: domains.a.regions: 'emotion' of corpus is a class, which the target "
+            "'regression' does not fit.",
+        ),
+        (
+            {"harmonised": NUMBERS | {"domains": DOMAINS | {"a": VALUES | {"label": "age"}}}},
+            "harmonised: domains.a.label: 'age' of corpus is a number, which the target 'classes' "
+            "does not fit.",
+        ),
+        (
+            {"harmonised": NUMBERS | {"domains": DOMAINS | {"a": VALUES}, "high": 30}},
+            "harmonised: domains.a.values: 40 leaves this card's 0 to 30.",
+        ),
+        (
+            {
+                "harmonised": NUMBERS
+                | {"domains": DOMAINS | {"a": VALUES | {"values": {"bored": 1}}}}
+            },
+            "harmonised: domains.a.values: no class of its corpora is called 'bored'.",
+        ),
+        (
             {
                 "corpus": [{}, OTHER_NAMES],
                 "harmonised": {
@@ -279,6 +317,11 @@ def test_a_scale_makes_numbers_fit(found):
     scaled = {"a": {"corpora": ["corpus"], "scale": [18, 80]}, "b": {"corpora": ["corpus"]}}
     assert found(harmonised=NUMBERS) == []
     assert found(harmonised=NUMBERS | {"domains": scaled}) == []
+
+
+def test_numbers_become_classes_and_classes_numbers(found):
+    assert found(harmonised={"domains": DOMAINS | {"a": BOXES}}) == []
+    assert found(harmonised=NUMBERS | {"domains": DOMAINS | {"a": VALUES}}) == []
 
 
 def test_the_columns_are_those_of_manifests():

@@ -26,6 +26,13 @@ def fault(smallest, write, tmp_path):
     return lines
 
 
+def regions(map=None, label=None, **boxes):
+    """Two domains, one of which makes classes of numbers."""
+    given = {"map": map, "label": label}
+    here = {"corpora": ["corpus"], "regions": boxes} | {k: v for k, v in given.items() if v}
+    return {"here": here, "there": {"corpora": ["corpus"]}}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_smallest_card_of_each_kind_is_read(smallest, write, tmp_path, kind):
     card, *_ = read_card(write(tmp_path / "some-id.yaml", smallest[kind]), kind)
@@ -216,6 +223,49 @@ def test_a_missing_key_is_named(smallest, write, tmp_path, kind):
             "pairs.1: 'elsewhere' is not allowed. Allowed: here, there.",
         ),
         ("harmonised", {"pairs": [["here", "here"]]}, "pairs.0: 'here' is paired with itself."),
+        (
+            "harmonised",
+            {"domains": regions(angry={"arousal": [4, None]}, calm={"arousal": [2, 4.5]})},
+            "domains.here.regions: 'angry' and 'calm' overlap.",
+        ),
+        (
+            "harmonised",
+            {"domains": regions(angry={"arousal": [None, None]})},
+            "domains.here.regions.angry.arousal: [None, None] is not allowed. Allowed: [low, "
+            "high], low < high, one of them null at most.",
+        ),
+        (
+            "harmonised",
+            {"domains": regions(angry={"arousal": [4, 4]})},
+            "domains.here.regions.angry.arousal: [4.0, 4.0] is not allowed. Allowed: [low, high], "
+            "low < high, one of them null at most.",
+        ),
+        (
+            "harmonised",
+            {"domains": regions(map={"angry": "angry"}, angry={"arousal": [4, None]})},
+            "domains.here.regions: map and regions are not allowed together; a label has one map.",
+        ),
+        (
+            "harmonised",
+            {"domains": regions(label="mood", angry={"arousal": [4, None]})},
+            "domains.here.label: not allowed with 'regions', which name their labels.",
+        ),
+        (
+            "harmonised",
+            {"domains": {"a+b": {"corpora": ["corpus"]}, "c": {"corpora": ["corpus"]}}},
+            "domains: 'a+b' is not allowed: a '+' joins domains.",
+        ),
+        (
+            "harmonised",
+            {"classes": ["angry", "sad, or not"]},
+            "classes: 'sad, or not' is not allowed: it holds one of | [ ] ,.",
+        ),
+        (
+            "suite",
+            {"protocols": ["pairs"]},
+            "protocols.0: 'pairs' is not allowed. Did you mean 'pair'? Allowed: pair, "
+            "leave-one-corpus-out, pooled, growth, ceiling.",
+        ),
         (
             "suite",
             {"tasks": []},

@@ -96,6 +96,46 @@ def test_numbers_are_mapped_to_the_shared_scale_and_what_is_beyond_theirs_is_cou
     assert harmonise(card, "two", frames).frame["target"].tolist() == [-1.0, 1.0, 0.0, -0.5]
 
 
+def test_regions_make_classes_of_numbers_and_the_rest_is_counted(make_card, frames):
+    frames["one"]["arousal"] = [6.0, 4.0, 3.9, 2.0, None, 6.5]
+    frames["one"]["valence"] = [1.0, 6.0, 5.0, 2.0, 3.0, 4.0]
+    boxes = {
+        "anger": {"arousal": [4, None], "valence": [None, 3]},
+        "joy": {"arousal": [4, None], "valence": [5, None]},
+        "neutral": {"arousal": [3, 4]},
+    }
+    domains = {"one": {"corpora": ["one"], "regions": boxes}, "two": {"corpora": ["two"]}}
+    found = harmonise(make_card(domains=domains), "one", frames)
+    pairs = dict(zip(found.frame["utterance"], found.frame["target"], strict=True))
+    assert pairs == {"one0": "anger", "one1": "joy", "one2": "neutral"}
+    left = found.left_out.set_index("utterance")
+    assert left["reason"].to_dict() == {
+        "one3": "label-unmapped",
+        "one4": "label-missing",
+        "one5": "label-unmapped",
+    }
+    assert left["detail"]["one3"] == "arousal 2.0, valence 2.0"
+
+
+def test_values_make_numbers_of_classes(make_card, frames):
+    card = make_card(
+        target="regression",
+        label="arousal",
+        classes=[],
+        low=-1,
+        high=1,
+        metrics=["ccc"],
+        domains={
+            "one": {"corpora": ["one"], "label": "emotion", "values": {"angry": 0.5, "calm": -1}},
+            "two": {"corpora": ["two"]},
+        },
+    )
+    found = harmonise(card, "one", frames)
+    assert found.frame["target"].tolist() == [0.5, -1.0, 0.5]
+    assert pd.api.types.is_float_dtype(found.frame["target"])
+    assert found.left_out["reason"].tolist() == ["label-unmapped"] * 2 + ["label-missing"]
+
+
 def test_a_column_that_a_corpus_lacks_is_named(make_card, frames):
     with pytest.raises(SplitError, match=r"domain 'two': two has no column 'mood'; it has .*lang"):
         harmonise(make_card(), "two", {"two": frames["two"].drop(columns="mood")})

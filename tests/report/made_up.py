@@ -63,6 +63,7 @@ class MadeUp:
     suite: str
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     slots: dict[str, str] = field(default_factory=dict)
+    truths: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
 
     def add(self, name: str, rows: Sequence[dict[str, Any]]) -> None:
         self.tables.setdefault(name, []).extend(rows)
@@ -136,14 +137,22 @@ def _slot(run: MadeUp, upstream: str, recipe: str, task: str, train: str, test: 
 
 
 def _failure(cell: str) -> dict[str, str]:
-    message = "no memory\nat all"
-    return {"cell": cell, "stage": "encode", "error": "RuntimeError", "message": message, "when": "now"}  # fmt: skip
+    return {
+        "cell": cell,
+        "stage": "encode",
+        "error": "RuntimeError",
+        "message": "no memory\nat all",
+        "when": "now",
+    }
 
 
 def _cell(run, upstream, classes, level, *, recipe, curve=False, **where):
     cell = _slot(run, upstream, recipe, **where)
     seeds = 1 if recipe == "majority" else run.seeds
-    truth = _truth(run, classes)
+    key = where["task"], where["test"]
+    if key not in run.truths:
+        run.truths[key] = _truth(run, classes)
+    truth = run.truths[key]
     answers = np.stack([_answers(run, truth, classes, level) for _ in range(seeds)])
     metrics = ("uar", "wa", "weighted-f1") if classes else ("ccc", "mae")
     if where["task"] == "age":
@@ -159,9 +168,9 @@ def _cell(run, upstream, classes, level, *, recipe, curve=False, **where):
         for index in range(seeds):
             rows.append(_score(common, name, values[index], chance, seed=str(index)))
         value, half = float(np.mean(values)), run.rng.uniform(0.02, 0.07)
-        half *= 1 if name != "mae" else 10
-        method = {"ci_low": value - half, "ci_high": value + half}
-        rows.append(_score(common, name, value, chance, interval_method="speaker-bootstrap", **method))  # fmt: skip
+        more = {"ci_low": value - half, "ci_high": value + half}
+        more["interval_method"] = "speaker-bootstrap"
+        rows.append(_score(common, name, value, chance, **more))
         if name == metrics[0]:
             primary, primary_chance = value, chance
     if recipe == "paralbench":

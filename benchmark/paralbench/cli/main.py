@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from paralbench.cli import cards, corpora, doctor, rank, results, run, weights
+from paralbench.cli import cards, corpora, doctor, rank, report, results, run, weights
 from paralbench.errors import ParalbenchError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ doctor.add_to(app)
 run.add_to(app)
 results.add_to(app)
 rank.add_to(app)
+report.add_to(app)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from paralbench.metrics import METRICS
+from paralbench.report.run_tables import RunTables
 from paralbench.tables import TABLES, RunFolder, frames, slots
 
 # A pandas data frame and a column of one. pandas' own types are unions that no checker can follow.
@@ -125,6 +126,11 @@ class Run:
         return found
 
     @cached_property
+    def compared(self) -> RunTables:
+        """The tables as rankings and leaderboards take them."""
+        return _Once(**vars(RunTables.read(self.folder)))
+
+    @cached_property
     def scores(self) -> Frame:
         """Scores with ``train_share`` filled and three columns more.
 
@@ -159,6 +165,11 @@ class Run:
         counts = rows.groupby("probe").size().to_dict()
         return sorted(counts, key=lambda name: (name != DEFAULT_RECIPE, -counts[name], name))
 
+    def parts(self, probe: str) -> tuple[str, str]:
+        """A probe's recipe and normalisation."""
+        rows = self.scores[self.scores["probe"] == probe]
+        return str(rows["recipe"].iloc[0]), str(rows["normalisation"].iloc[0])
+
     @property
     def upstreams(self) -> list[str]:
         """The upstreams that have scores."""
@@ -168,6 +179,24 @@ class Run:
     def suites(self) -> list[str]:
         """The suites that the rows name."""
         return sorted(set(self.table("scores")["suite"].dropna()))
+
+
+@dataclass(frozen=True)
+class _Once(RunTables):
+    """A run's tables whose predictions are read once, not cell by cell from one large file."""
+
+    @cached_property
+    def _by_cell(self) -> dict[str, Any]:
+        columns = ["cell", "seed", "layer", "corpus", "utterance", "speaker", "truth", "prediction"]
+        found: Frame = self.run.read_cells("predictions", set(self.scores["cell"]), columns)
+        return dict(iter(found.groupby("cell", sort=False)))
+
+    def predictions(self, cell: str, layer: str) -> Frame:
+        """The predictions of a cell's probe, without probabilities; empty where there are none."""
+        found: Frame = self._by_cell.get(cell)
+        if found is None:
+            return TABLES["predictions"].empty()
+        return found[found["layer"] == layer].reset_index(drop=True)
 
 
 def whole(scores: Frame) -> Column:

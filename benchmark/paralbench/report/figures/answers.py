@@ -57,14 +57,18 @@ def calibration(run: Run) -> Frame:
 
     Returns:
         ``what, name, probe, low, high, count, confidence, accuracy, ece``; ``ece`` is the expected
-        calibration error of the cell: the mean over predictions of how far the confidence of
-        their bin is from its accuracy.
+        calibration error of the cell as it was scored, or else from these bins: the mean over
+        predictions of how far the confidence of their bin is from its accuracy.
     """
     rows = of_cells(run, "calibration")
     rows = rows[(rows["count"] > 0) & ~rows["floor"]]
     off = (rows["confidence"].astype(float) - rows["accuracy"].astype(float)).abs()
     keys = ["cell", "layer"]
     weighted = (off * rows["count"]).groupby([rows[key] for key in keys]).transform("sum")
-    rows = rows.assign(ece=weighted / rows.groupby(keys)["count"].transform("sum"))
+    binned = weighted / rows.groupby(keys)["count"].transform("sum")
+    pooled = run.pooled
+    scored = pooled[(pooled["metric"] == "ece") & (pooled["recipe"] != LAYERWISE)]
+    known = rows["cell"].map(scored.drop_duplicates("cell").set_index("cell")["value"])
+    rows = rows.assign(ece=known.astype(float).fillna(binned))
     columns = ["what", "name", "probe", "low", "high", "count", "confidence", "accuracy", "ece"]
     return rows[columns].reset_index(drop=True)

@@ -1,22 +1,25 @@
 """Scores within corpora: who is how good at what."""
 
 import math
+from types import SimpleNamespace
 
 import pandas as pd
 
 from paralbench.report.reading import LAYERWISE, Frame, Run
+from paralbench.report.run_tables import row_name
 from paralbench.tables import frames
 
 COLUMNS = [
-    *("cell", "name", "floor", "task", "probe", "metric", "heading", "higher", "value", "low"),
-    *("high", "chance", "skill", "n_train", "n_utterances", "n_speakers", "split", "selection"),
-    *("stamps", "method"),
+    *("cell", "name", "listed", "floor", "task", "probe", "metric", "heading", "higher", "value"),
+    *("low", "high", "chance", "skill", "n_train", "n_utterances", "n_speakers", "split"),
+    *("selection", "stamps", "method"),
 ]
 
 
 def board(run: Run) -> Frame:
     """One row per upstream, task and probe: the primary metric within its corpus.
 
+    ``listed`` is what the leaderboard calls a row: for a probe on one layer with that layer.
     Floors (the most frequent class, the clip's length alone) are rows beside every probe, called
     ``(majority)`` and ``(duration)``.
 
@@ -59,6 +62,7 @@ def _described(run: Run, rows: Frame) -> Frame:
     chance = rows["chance"].astype(float)
     return rows.assign(
         name=names(rows),
+        listed=[row_name(SimpleNamespace(**row)) for row in _named(rows)],
         heading=[one.heading for one in measures],
         higher=[one.higher for one in measures],
         low=rows["ci_low"].astype(float),
@@ -71,6 +75,10 @@ def _described(run: Run, rows: Frame) -> Frame:
         stamps=[stamps(row) for row in frames.records(rows)],
         method=rows["interval_method"],
     )
+
+
+def _named(rows: Frame) -> list[dict[str, str]]:
+    return frames.records(rows[["recipe", "upstream", "layer"]])
 
 
 def names(rows: Frame) -> list[str]:

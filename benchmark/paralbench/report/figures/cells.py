@@ -2,6 +2,7 @@
 
 from paralbench.report.figures.board import names
 from paralbench.report.reading import LAYERWISE, Frame, Run
+from paralbench.tables import slots
 
 COLUMNS = ["cell", "name", "floor", "task", "probe", "recipe", "setting", "train", "test", "what"]
 
@@ -31,7 +32,8 @@ def title(setting: str, task: str, train: str, test: str) -> str:
     if setting == "within":
         return task
     source = train_title(setting, train)
-    return f"{task}: {source} → {test}"
+    ceiling = ", ceiling" if setting == "ceiling" else ""
+    return f"{task}: {source} → {test}{ceiling}"
 
 
 def train_title(setting: str, train: str) -> str:
@@ -40,7 +42,9 @@ def train_title(setting: str, train: str) -> str:
         return "all others"
     if setting == "pooled":
         return "all, pooled"
-    return train
+    names = " + ".join(slots.domains_of(train))
+    classes = slots.classes_of(train)
+    return f"{names} ({', '.join(classes)})" if classes else names
 
 
 def of_cells(run: Run, table: str) -> Frame:

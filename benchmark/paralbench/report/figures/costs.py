@@ -1,10 +1,13 @@
 """What a score costs: computing time, parameters, training speakers."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
 from paralbench.report.figures.board import board
 from paralbench.report.figures.labels import spread
+from paralbench.report.figures.ranks import Ranking
 from paralbench.report.reading import LAYERWISE, Frame, Run
 
 SPEED = [
@@ -53,13 +56,16 @@ def parameters(run: Run) -> dict[str, int]:
     return found
 
 
-def efficiency(run: Run) -> Frame:
-    """One row per upstream, probe and task, and one for ``all tasks`` where an upstream has all.
+def efficiency(run: Run, rankings: Mapping[str, Ranking]) -> Frame:
+    """One row per upstream, probe and task, and one for ``all tasks`` that are ranked.
+
+    Args:
+        run: the tables.
+        rankings: probe to its ranking.
 
     Returns:
         ``task, name, probe, skill, real_time, device, parameters, peak_memory_bytes``; ``skill`` of
-        all tasks is the mean over the tasks that every upstream of the probe has and whose rows
-        bear no stamp of leakage or contamination.
+        all tasks is the mean over the tasks that are ranked.
     """
     rows = board(run)
     rows = rows[~rows["floor"]]
@@ -67,7 +73,7 @@ def efficiency(run: Run) -> Frame:
     # An upstream that was encoded in two ways is shown in the way that most audio went.
     main = costs.sort_values("audio_seconds", ascending=False).drop_duplicates("name")
     one = rows[["task", "name", "probe", "skill"]]
-    means = [mean_skill(part).assign(probe=probe) for probe, part in rows.groupby("probe")]
+    means = [_mean_skill(one) for one in rankings.values()]
     found = pd.concat([*means, one], ignore_index=True)
     found = found.merge(
         main[["name", "real_time", "device", "peak_memory_bytes"]], on="name", how="left"
@@ -78,16 +84,11 @@ def efficiency(run: Run) -> Frame:
     return found
 
 
-def mean_skill(rows: Frame) -> Frame:
-    """Mean skill over the tasks that all upstreams of one probe have: ``task, name, skill``."""
-    clean = rows[~rows["stamps"].str.contains("leaks|trained on", regex=True)]
-    table = clean.pivot_table(index="name", columns="task", values="skill").dropna(axis="columns")
-    if table.shape[1] < 2:
-        return pd.DataFrame(columns=["task", "name", "skill"])
-    means = table.mean(axis="columns")
-    return pd.DataFrame(
-        {"task": f"all tasks ({table.shape[1]})", "name": means.index, "skill": means.to_numpy()}
-    )
+def _mean_skill(found: Ranking) -> Frame:
+    if len(found.tasks) < 2:
+        return pd.DataFrame(columns=pd.Index(["task", "name", "probe", "skill"]))
+    whole = f"all tasks ({len(found.tasks)})"
+    return found.rows[["name", "probe", "skill"]].assign(task=whole)
 
 
 def learning(run: Run) -> Frame:

@@ -5,9 +5,9 @@ import pandas as pd
 from paralbench.report.figures.board import names, stamps
 from paralbench.report.figures.cells import train_title
 from paralbench.report.reading import LAYERWISE, Frame, Run
-from paralbench.tables import frames
+from paralbench.tables import frames, slots
 
-ACROSS = ("pair", "leave-one-corpus-out", "pooled")
+ACROSS = ("pair", "leave-one-corpus-out", "pooled", "ceiling")
 COLUMNS = [
     *("cell", "task", "heading", "name", "floor", "probe", "setting", "train", "test", "value"),
     *("low", "high", "chance", "skill", "n_train", "n_utterances", "n_speakers", "stamps"),
@@ -19,11 +19,14 @@ def transfer(run: Run) -> Frame:
     """One row per label, upstream (or floor), probe, training and test corpus.
 
     ``skill`` is the share of the way from chance to perfect: the classes that two corpora share
-    differ by pair, so the raw scores of two pairs have different chance levels.
+    differ by pair, so the raw scores of two pairs have different chance levels. Where training and
+    test corpus are the same it is the ceiling: trained on other speakers of the tested corpus.
     """
     pooled = run.pooled
     keep = pooled["setting"].isin(ACROSS) & pooled["primary"] & (pooled["recipe"] != LAYERWISE)
-    rows = pooled[keep]
+    # A ceiling on some of the classes has no place in a matrix of all of them.
+    restricted = pooled["train_corpora"].str.contains("[", regex=False)
+    rows = pooled[keep & ~((pooled["setting"] == "ceiling") & restricted)]
     measures = [run.measures[task] for task in rows["task"]]
     chance = rows["chance"].astype(float)
     rows = rows.assign(
@@ -49,3 +52,30 @@ def transfer(run: Run) -> Frame:
     order = ["task", "probe", "floor", "name", "setting", "train", "test"]
     found: Frame = pd.concat(parts, ignore_index=True)[COLUMNS]
     return found.sort_values(order, ignore_index=True)
+
+
+def growth(run: Run) -> Frame:
+    """Score by the number of training corpora: one row per label, upstream, probe and setting.
+
+    Returns:
+        ``task, heading, name, probe, n_corpora, train, test, value, low, high, chance``; a single
+        training corpus is a pair. Empty where no more than one was tried.
+    """
+    pooled = run.pooled
+    keep = pooled["setting"].isin(["pair", "growth"]) & pooled["primary"] & ~pooled["floor"]
+    rows = pooled[keep & (pooled["recipe"] != LAYERWISE)]
+    rows = rows.rename(columns={"upstream": "name", "test_corpus": "test"})
+    rows = rows.assign(
+        heading=[run.measures[task].heading for task in rows["task"]],
+        n_corpora=[len(slots.domains_of(train)) for train in rows["train_corpora"]],
+        train=[train_title("growth", train) for train in rows["train_corpora"]],
+        low=rows["ci_low"].astype(float),
+        high=rows["ci_high"].astype(float),
+        chance=rows["chance"].astype(float),
+    )
+    keys = ["task", "name", "probe", "test"]
+    most = rows.groupby(keys)["n_corpora"].transform("max")
+    columns = ["task", "heading", "name", "probe", "n_corpora", "train", "test", "value", "low"]
+    columns += ["high", "chance"]
+    order = [*keys, "n_corpora", "train"]
+    return rows[most > 1][columns].sort_values(order, ignore_index=True)

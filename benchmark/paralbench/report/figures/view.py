@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from paralbench.report.figures.board import board
-from paralbench.report.figures.ranks import Ranking, ranking
+from paralbench.report.figures.ranks import Ranking, places, ranking
+from paralbench.report.leaderboard import Leaderboard
 from paralbench.report.reading import Frame, Run
 
 LAST = 10**9  # the place of what has none
@@ -25,6 +26,11 @@ class View:
     def rankings(self) -> dict[str, Ranking]:
         """Probe to the ranking of its upstreams."""
         return {probe: ranking(self.run, probe) for probe in self.run.probes}
+
+    @cached_property
+    def places(self) -> dict[str, Leaderboard]:
+        """Probe to its leaderboard, with marks on the best and on what is not told apart."""
+        return {probe: places(self.run, probe) for probe in self.run.probes}
 
     @cached_property
     def order(self) -> dict[str, int]:

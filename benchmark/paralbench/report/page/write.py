@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paralbench.errors import MissingExtraError
 from paralbench.report.reading import Run
 from paralbench.storage.atomic import write_file
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -41,6 +44,27 @@ def page_text(run: Path) -> str:
         StoreError: there is no run, or a table is damaged.
         MissingExtraError: the extra ``report`` is not installed.
     """
+    engine = environment()
+    from markupsafe import Markup
+
+    from paralbench.report.page.contents import contents
+
+    page = contents(Run.open(run), _named(run))
+    scripts = {"vega": _vega(), "script": (TEMPLATES / "page.js").read_text(encoding="utf-8")}
+    return engine.get_template("page.html.j2").render(
+        **page.shown,
+        data=Markup(page.data),
+        policy=_policy(list(scripts.values())),
+        **{name: Markup(text) for name, text in scripts.items()},
+    )
+
+
+def environment() -> "Environment":
+    """The templates, with the style and the version that all of them show.
+
+    Raises:
+        MissingExtraError: the extra ``report`` is not installed.
+    """
     try:
         import altair  # noqa: F401
         import jinja2
@@ -49,24 +73,15 @@ def page_text(run: Path) -> str:
         raise MissingExtraError("a report page", "report") from None
     from markupsafe import Markup
 
-    from paralbench.report.page.contents import contents
-
-    page = contents(Run.open(run), _named(run))
-    scripts = {"vega": _vega(), "script": (TEMPLATES / "page.js").read_text(encoding="utf-8")}
-    environment = jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["code"] = _code
-    return environment.get_template("page.html.j2").render(
-        **page.shown,
-        data=Markup(page.data),
-        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
-        policy=_policy(list(scripts.values())),
-        version=version("paralbench"),
-        **{name: Markup(text) for name, text in scripts.items()},
-    )
+    made.filters["code"] = _code
+    made.globals["style"] = Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
+    made.globals["version"] = version("paralbench")
+    return made
 
 
 def _code(text: str) -> Any:

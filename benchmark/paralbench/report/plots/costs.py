@@ -21,7 +21,7 @@ def efficiency(view: View, options: Options) -> Figure:
     if options.cost not in COSTS:
         raise ParalbenchError(f"--cost: {options.cost!r} is not allowed; {', '.join(COSTS)}.")
     column, against = COSTS[options.cost]
-    rows = costs.efficiency(view.run)
+    rows = costs.efficiency(view.run, view.rankings)
     rows = rows.assign(cost=rows[column].astype(float)).dropna(subset=["cost", "skill"])
     rows = needed(rows, f"the tables do not say {against}.")
     rows = rows.assign(_first=~rows["task"].str.startswith("all tasks"))

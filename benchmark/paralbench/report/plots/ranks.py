@@ -29,7 +29,7 @@ def ranks(view: View, options: Options) -> Figure:
         raise ParalbenchError("nothing to draw: the run holds no scores within a corpus.")
     found = view.rankings[choose(probes, "probe", options.probe, "probe")["probe"].iloc[0]]
     if found.rows.empty:
-        raise ParalbenchError(f"nothing to draw: {found.reason}.")
+        raise ParalbenchError(f"nothing to draw: {' '.join(found.notes)}")
     rows = found.rows.reset_index(drop=True)
     values, names = list(rows["rank"]), list(rows["name"])
     first, last = math.floor(min(values)), math.ceil(max(max(values), min(values) + 1))

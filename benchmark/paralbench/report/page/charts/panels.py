@@ -52,6 +52,18 @@ def learning() -> dict[str, Any]:
     return _facets(_chance(rows), band, line, dots, dashed, hollow)
 
 
+def growth() -> dict[str, Any]:
+    """Score by number of training corpora: data ``rows``."""
+    rows = alt.Chart()
+    x = alt.X("n_corpora:Q", axis=alt.Axis(title="training corpora", tickMinStep=1, format="d"))
+    y = alt.Y("value:Q", scale=alt.Scale(zero=False), axis=axis("§heading§"))
+    mean = rows.mark_line(color=ACCENT, strokeWidth=2).encode(x=x, y="mean(value):Q")
+    dots = rows.mark_point(filled=True, size=36, color=ACCENT, opacity=0.7).encode(
+        x=x, y=y, tooltip=[*_tips("n_corpora"), alt.Tooltip("train:N", title="trained on")]
+    )
+    return _facets(_chance(rows), mean, dots)
+
+
 def calibration() -> dict[str, Any]:
     """Accuracy by confidence: data ``rows``."""
     rows = alt.Chart()

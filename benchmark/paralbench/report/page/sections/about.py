@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from paralbench.report.figures.board import names, stamps
 from paralbench.report.figures.cells import title as what_title
+from paralbench.report.figures.ranks import leaders
 from paralbench.report.page import words as texts
 from paralbench.report.page.figure import Section
 from paralbench.report.page.sections.view import View
@@ -47,22 +48,12 @@ def lead(view: View) -> str:
     ranked = next((r for r in view.rankings.values() if len(r.rows)), None)
     if ranked is None:
         return text
-    best = ranked.rows.iloc[0]
-    also = [row["name"] for row in frames.records(_clique(ranked, str(best["name"])))][1:]
+    best, *also = leaders(ranked)
     over = _many(len(ranked.tasks), "task")
-    text += f" Best mean rank: {best['name']} ({best['rank']:.1f} over {over})"
+    text += f" Best mean rank: {best} ({ranked.rows['rank'].iloc[0]:.1f} over {over})"
     if len(also) == len(ranked.rows) - 1:
         return text + ", which the tasks do not tell apart from any other."
     return text + (f", not told apart from {', '.join(also)}." if also else ".")
-
-
-def _clique(ranked, name: str) -> Frame:
-    rows = ranked.rows
-    mine = ranked.cliques[ranked.cliques["first"] == name]
-    if mine.empty:
-        return rows.iloc[:1]
-    last = list(rows["name"]).index(mine["last"].iloc[0])
-    return rows.iloc[: last + 1]
 
 
 def _many(number: int, noun: str) -> str:

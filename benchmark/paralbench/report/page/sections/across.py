@@ -5,10 +5,10 @@ from dataclasses import replace
 import pandas as pd
 
 from paralbench.report.figures.cells import train_title
-from paralbench.report.figures.transfer import transfer
-from paralbench.report.page.charts import matrices
+from paralbench.report.figures.transfer import growth, transfer
+from paralbench.report.page.charts import matrices, panels
 from paralbench.report.page.figure import Figure, Section
-from paralbench.report.page.sections.view import View, labels, short
+from paralbench.report.page.sections.view import View, labels, present, short
 from paralbench.report.reading import Frame
 
 WIDE = {train_title(setting, "") for setting in ("leave-one-corpus-out", "pooled")}
@@ -30,7 +30,8 @@ def across(view: View) -> Section:
         title="Trained on one corpus, tested on another",
         caption="Rows train, columns test. The number is the score; the colour is the share of the "
         "way from chance (0) to perfect (1), because two corpora share other classes than two "
-        "others and chance differs. Compare with the same upstream within a corpus.",
+        "others and chance differs. The diagonal, where there is one, is the ceiling: trained on "
+        "other speakers of the tested corpus.",
         spec=matrices.transfer(),
         data={"rows": _square(rows)},
         choices={"task": "Label", "probe": "Probe", "name": "Upstream"},
@@ -54,7 +55,39 @@ def across(view: View) -> Section:
             "method": "interval",
         },
     )
-    return replace(section, figures=(figure,))
+    return replace(section, figures=(figure, *_growth(view)))
+
+
+def _growth(view: View) -> tuple[Figure, ...]:
+    """Score by number of training corpora, where there is more than one."""
+    rows = view.by_order(growth(view.run), "task", "probe", "test")
+    rows = rows.assign(tip=labels(rows))
+    return present(
+        rows,
+        {
+            "id": "growth",
+            "title": "Score by the number of training corpora",
+            "caption": "Each dot is one set of training corpora, none of them the tested one; the "
+            "line is their mean. A line that rises says that variety helps.",
+            "spec": panels.growth(),
+            "data": {"rows": rows},
+            "choices": {"task": "Label", "probe": "Probe", "test": "Tested on"},
+            "kind": "panels",
+            "command": None,
+            "columns": {
+                "task": "label",
+                "name": "upstream",
+                "probe": "probe",
+                "n_corpora": "training corpora",
+                "train": "trained on",
+                "test": "tested on",
+                "value": "value",
+                "low": "interval from",
+                "high": "to",
+                "chance": "chance",
+            },
+        },
+    )
 
 
 def _square(rows: Frame) -> Frame:

@@ -140,6 +140,10 @@ def groups(view: View) -> Section:
         group=[group.partition("=")[2] or group for group in scores["group"]],
         label=labels(scores),
     )
+    unknown = gaps[gaps["gap"].isna()]
+    reasons = sorted(set(unknown["reason"].dropna()))
+    notes = tuple(f"Some gaps are not there: {reason}." for reason in reasons)
+    gaps = gaps[gaps["gap"].notna()]
     sure = gaps["p_value"].astype(float) < 0.05
     gaps = gaps.assign(kind=np.where(sure, *dots.GAP_KINDS))
     choices = {"what": "Task or transfer", "probe": "Probe", "column": "Groups by"}
@@ -180,7 +184,7 @@ def groups(view: View) -> Section:
                         "n_speakers": "speakers", "reason": "no test because"},
         },
     )  # fmt: skip
-    return replace(section, figures=figures)
+    return replace(section, figures=figures, notes=notes)
 
 
 def learning(view: View) -> Section:
@@ -213,7 +217,7 @@ def learning(view: View) -> Section:
 def efficiency(view: View) -> Section:
     """What a score costs."""
     section = Section("efficiency", "What a score costs")
-    rows = costs.efficiency(view.run)
+    rows = costs.efficiency(view.run, view.rankings)
     kinds = {"real_time": "seconds of computing per second of speech", "parameters": "parameters"}
     parts = []
     for column, against in kinds.items():

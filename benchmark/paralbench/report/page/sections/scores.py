@@ -40,8 +40,8 @@ def leaderboard(view: View) -> Section:
     tables = [_table(view, probe) for probe in view.run.probes]
     lead = (
         "Each number is a score with its 95 % interval over speakers. Bold is the best of its "
-        "column; a difference smaller than the intervals is no ranking. Sort by any column, or "
-        "write a part of a name to see some rows only."
+        "column; ≈ marks a score that is not told apart from it on the same utterances. Sort by "
+        "any column, or write a part of a name to see some rows only."
     )
     return replace(
         section,
@@ -58,11 +58,12 @@ def leaderboard(view: View) -> Section:
 def _table(view: View, probe: str) -> dict[str, object]:
     rows = view.board[view.board["probe"] == probe]
     tasks = sorted(set(rows["task"]))
-    ranks = view.rankings[probe].rows.set_index("name")["rank"].to_dict()
+    shown = view.places[probe]
+    ranks = shown.mean_rank
     failures = _failures(view)
     lines = []
+    listed = dict(zip(rows["name"], rows["listed"], strict=True))
     names = view.by_order(rows.drop_duplicates("name"))["name"]
-    best = _best(rows)
     found = {(row["name"], row["task"]): row for row in frames.records(rows)}
     for name in [*names, *_lost(view, names, failures)]:
         cells = []
@@ -72,6 +73,7 @@ def _table(view: View, probe: str) -> dict[str, object]:
                 reason = failures.get((name, task, probe))
                 cells.append({"value": None, "text": NONE, "why": reason or "not run"})
                 continue
+            place = shown.rows[row["listed"]][task]
             cells.append(
                 {
                     "value": row["value"],
@@ -79,14 +81,22 @@ def _table(view: View, probe: str) -> dict[str, object]:
                     "interval": with_interval(row["value"], row["low"], row["high"])[
                         len(number(row["value"])) :
                     ].strip(),
-                    "best": (name, task) in best,
+                    "best": place.best,
+                    "tied": place.tied,
                     "stamps": row["stamps"],
                     "marks": "".join(m for word, m in MARKS.items() if word in row["stamps"]),
                     "why": "" if known(row["low"]) else str(row["method"] or ""),
                 }
             )
         floor = bool(rows.loc[rows["name"] == name, "floor"].any())
-        lines.append({"name": name, "floor": floor, "rank": ranks.get(name), "cells": cells})
+        lines.append(
+            {
+                "name": name,
+                "floor": floor,
+                "rank": ranks.get(listed.get(name, name)),
+                "cells": cells,
+            }
+        )
     chances = rows.groupby("task")["chance"].first()
     heads = [
         {
@@ -98,22 +108,16 @@ def _table(view: View, probe: str) -> dict[str, object]:
         }
         for task in tasks
     ]
-    ranked = view.rankings[probe]
     return {
         "probe": probe,
         "heads": heads,
         "lines": lines,
         "ranked": bool(ranks),
-        "tasks": ranked.tasks,
+        "tied": any(cell.get("tied") for line in lines for cell in line["cells"]),
+        "tasks": view.rankings[probe].tasks,
+        "notes": shown.notes,
         "stamped": any(cell.get("stamps") for line in lines for cell in line["cells"]),
     }
-
-
-def _best(rows: Frame) -> set[tuple[str, str]]:
-    mine = rows[~rows["floor"]]
-    signed = mine["value"].where(mine["higher"], -mine["value"]).round(12)
-    top = signed == signed.groupby(mine["task"]).transform("max")
-    return set(zip(mine["name"][top], mine["task"][top], strict=True))
 
 
 def _failures(view: View) -> dict[tuple[str, str, str], str]:
@@ -180,13 +184,18 @@ def ranks(view: View) -> Section:
     found = [view.rankings[probe] for probe in view.run.probes]
     rows = [one.rows for one in found if len(one.rows)]
     if not rows:
-        why = found[0].reason if found else "no probe listens"
-        return replace(section, missing=f"There is no ranking: {why}.")
+        why = " ".join(note for one in found for note in one.notes) or "No probe listens."
+        return replace(section, missing=why)
     frame = pd.concat(rows, ignore_index=True)
     frame = frame.assign(label=[f"{rank:.1f}" for rank in frame["rank"]])
     cliques = pd.concat([_bars(one) for one in found], ignore_index=True)
     first = found[0]
-    notes = tuple(f"Probe {p}: {r.reason}." for p, r in view.rankings.items() if r.reason)
+    several = len(view.rankings) > 1
+    notes = tuple(
+        f"Probe {probe}: {note}" if several else note
+        for probe, one in view.rankings.items()
+        for note in one.notes
+    )
     figure = Figure(
         id="ranks",
         title="Mean ranks, with bars over what cannot be told apart",
@@ -204,6 +213,7 @@ def ranks(view: View) -> Section:
             "name": "upstream",
             "rank": "mean rank",
             "place": "place",
+            "group": "group",
             "best_place": "best place without a task",
             "worst_place": "worst place without a task",
             "win_rate": "win rate",

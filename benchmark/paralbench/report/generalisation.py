@@ -29,6 +29,8 @@ from paralbench.tables.frames import column, records, rows
 
 RESAMPLES = 2000
 
+READ = ("cell", "upstream", "train_corpora", "test_corpus", "fold", "seed", "layer", "train_share")
+READ += ("group", "class", "metric", "value", "chance", "leakage", "contaminated", "transductive")
 SCORES = ("upstream", "place", "score", "ci_low", "ci_high", "place_low", "place_high")
 SCORES += ("best_without_a_pair", "worst_without_a_pair", "best_without_a_corpus")
 SCORES += ("worst_without_a_corpus", "in_corpus", "place_in_corpus", "drop")
@@ -138,14 +140,13 @@ def _scores(
     tables: RunTables, label: str, recipe: str, normalisation: str
 ) -> tuple[pd.DataFrame, str]:
     """The pairs' scores on one scale: ``cell, upstream, train_corpora, test_corpus, value``."""
-    scores = tables.run.read("scores")
+    wanted = ("pair", label, recipe, normalisation)
+    keys = ("setting", "task", "recipe", "normalisation")
+    cells = [one["cell"] for one in tables.planned if tuple(one[key] for key in keys) == wanted]
+    scores = tables.run.read_cells("scores", cells, READ)
     found = rows(
         scores,
-        (scores["setting"] == "pair")
-        & (scores["task"] == label)
-        & (scores["recipe"] == recipe)
-        & (scores["normalisation"] == normalisation)
-        & (scores["fold"] == "all")
+        (scores["fold"] == "all")
         & (scores["seed"] == "mean")
         & (scores["train_share"] == 1.0)
         & scores["group"].isna()
@@ -191,9 +192,8 @@ def _standing(
     if len(corpora_of(pairs)) >= FEWEST_CORPORA:
         drawn = resampled_pairs(pairs, resamples, np.random.default_rng(seed)) @ scores.T
         low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-        ranked = np.stack([places(one) for one in drawn])
         place_low, place_high = np.quantile(
-            ranked, [0.025, 0.975], axis=0, method="closest_observation"
+            places(drawn), [0.025, 0.975], axis=0, method="closest_observation"
         )
     if own.shape[1]:
         within = own.mean(axis=1)
@@ -210,7 +210,8 @@ def _in_corpus(
     tables: RunTables, measure: str, found: pd.DataFrame, names: list[str], pairs: tuple[Pair, ...]
 ) -> Floats:
     """The ceilings of the pairs, ``(upstreams, pairs)``; NaN where there is none."""
-    drops = tables.run.read("drops")
+    columns = ["cell", "layer", "metric", "ceiling"]
+    drops = tables.run.read_cells("drops", found["cell"], columns)
     about = rows(drops, (drops["metric"] == measure) & drops["layer"].isin(["mix", "chosen"]))
     ceiling = {row["cell"]: row["ceiling"] for row in records(about)}
     place = {
@@ -229,7 +230,8 @@ def _by_language(
     scores: Floats,
 ) -> pd.DataFrame:
     """Mean scores of the pairs within a language and across languages."""
-    manifest = tables.run.read("manifest")
+    columns = ["cell", "kind", "key", "value"]
+    manifest = tables.run.read_cells("manifest", found["cell"], columns)
     told = rows(manifest, (manifest["kind"] == "transfer") & (manifest["key"] == "languages"))
     relation = dict(zip(told["cell"], told["value"], strict=True))
     of_pair = {

@@ -56,9 +56,9 @@ def corpora_of(pairs: Iterable[Pair]) -> list[str]:
 
 
 def places(value: Floats) -> Floats:
-    """Places by score ``(n,)``, 1 is best, equals share the better one."""
+    """Places by score ``(..., n)``, 1 is best, equals share the better one."""
     rounded = np.round(value, _DIGITS)
-    return 1.0 + (rounded[None, :] > rounded[:, None]).sum(axis=1)
+    return 1.0 + (rounded[..., None, :] > rounded[..., :, None]).sum(axis=-1)
 
 
 def place_range(scores: Floats, kept: Iterable[Mask]) -> tuple[Floats, Floats]:
@@ -127,7 +127,7 @@ def agreement(
     if n < FEWEST_UPSTREAMS:
         return no_agreement(f"{n} upstreams; at least {FEWEST_UPSTREAMS} are needed", n)
     means = one.mean(axis=1), other.mean(axis=1)
-    tau = kendall(*means)
+    tau = float(kendall(*means))
     if np.isnan(tau):
         return no_agreement("all upstreams score the same", n)
     rng = np.random.default_rng(seed)
@@ -135,14 +135,14 @@ def agreement(
     low = high = None
     if len(corpora_of(pairs)) >= FEWEST_CORPORA:
         weights = resampled_pairs(pairs, resamples, rng)
-        drawn = [kendall(*both) for both in zip(weights @ one.T, weights @ other.T, strict=True)]
+        drawn = kendall(weights @ one.T, weights @ other.T)
         low, high = (float(end) for end in np.nanquantile(drawn, [0.025, 0.975]))
-    rho = float(np.corrcoef([_mean_ranks(mean) for mean in means])[0, 1])
+    rho = _correlation(*(_mean_ranks(mean) for mean in means))
     return Agreement(tau, p_value, p_method, rho, low, high, n)
 
 
-def kendall(one: Floats, other: Floats) -> float:
-    r"""Kendall's tau-b of two scores ``(n,)``; NaN where one does not vary.
+def kendall(one: Floats, other: Floats) -> Floats:
+    r"""Kendall's tau-b of scores ``(..., n)``, shape ``(...)``; NaN where one does not vary.
 
     .. math::
 
@@ -152,11 +152,22 @@ def kendall(one: Floats, other: Floats) -> float:
 
     Source: Kendall, The treatment of ties in ranking problems, Biometrika 33 (1945).
     """
-    upper = np.triu_indices(len(one), 1)
-    rounded = [np.round(side, _DIGITS) for side in (one, other)]
-    first, second = (np.sign(np.subtract.outer(side, side))[upper] for side in rounded)
-    spread = np.sqrt((first**2).sum() * (second**2).sum())
-    return float(first @ second / spread) if spread else float("nan")
+    first, second = np.broadcast_arrays(_signs(one), _signs(other))
+    spread = np.sqrt((first**2).sum(axis=-1) * (second**2).sum(axis=-1))
+    agree = (first * second).sum(axis=-1)
+    return np.divide(agree, spread, out=np.full(spread.shape, np.nan), where=spread > 0)
+
+
+def _correlation(one: Floats, other: Floats) -> float:
+    first, second = one - one.mean(), other - other.mean()
+    return float(first @ second / np.sqrt((first @ first) * (second @ second)))
+
+
+def _signs(value: Floats) -> Floats:
+    """The signs of the differences of each two scores, ``(..., pairs of upstreams)``."""
+    first, second = np.triu_indices(value.shape[-1], 1)
+    rounded = np.round(value, _DIGITS)
+    return np.sign(rounded[..., first] - rounded[..., second])
 
 
 def _p_value(one: Floats, other: Floats, tau: float, rng: np.random.Generator) -> tuple[float, str]:
@@ -167,7 +178,7 @@ def _p_value(one: Floats, other: Floats, tau: float, rng: np.random.Generator) -
     if all(len(np.unique(side)) == len(side) for side in sides):
         found = kendalltau(*sides, method="exact")
         return float(found.pvalue), "exact"  # type: ignore[attr-defined]
-    drawn = np.array([kendall(rng.permutation(one), other) for _ in range(PERMUTATIONS)])
+    drawn = kendall(rng.permuted(np.tile(one, (PERMUTATIONS, 1)), axis=1), other)
     as_large = int((np.abs(drawn) >= abs(tau) - 1e-12).sum())
     return (as_large + 1) / (PERMUTATIONS + 1), f"{PERMUTATIONS} permutations"
 

@@ -84,3 +84,37 @@ def test_a_task_that_is_asked_for_by_name_must_be_here():
 def test_a_request_without_anything_to_do_is_told():
     with pytest.raises(ParalbenchError, match="no task and no transfer setting was asked for"):
         make_plan(CATALOGUE, Request(upstreams=("fbank",)), only())
+
+
+def test_protocols_are_laid_out_on_what_is_here():
+    request = transfer("emotion-4", protocols=("leave-one-corpus-out", "growth", "ceiling"))
+    plan = make_plan(CATALOGUE, request, only("nemo", "urdu", "meld"))
+    found = {}
+    for cell in plan.cells:
+        found.setdefault(cell.setting, set()).add((cell.train, cell.test))
+    assert found["leave-one-corpus-out"] == {
+        ("urdu+meld", "nemo"),
+        ("nemo+meld", "urdu"),
+        ("nemo+urdu", "meld"),
+    }
+    assert len(found["growth"]) == 12  # two orders of two steps towards each of three
+    assert found["ceiling"] == {("nemo", "nemo"), ("urdu", "urdu")}  # not MELD: see its card
+    (line,) = plan.skipped
+    assert line.startswith("transfer of emotion-4: 5 of 8 domains, for what is not on this machine")
+    (cell,) = [one for one in plan.cells if one.train == "urdu+meld" and one.test == "nemo"][:1]
+    assert cell.corpora == ("urdu", "meld", "nemo")
+
+
+def test_a_protocol_that_lacks_corpora_is_told():
+    request = transfer("stutter", protocols=("pair", "leave-one-corpus-out"))
+    plan = make_plan(CATALOGUE, request, only("sep-28k", "fluencybank"))
+    assert {cell.setting for cell in plan.cells} == {"pair"}
+    assert plan.skipped == (
+        "leave-one-corpus-out of stutter: not towards sep-28k, fluencybank: it needs two other "
+        "domains to train on, and there is one",
+    )
+
+
+def test_an_unknown_protocol_is_refused():
+    with pytest.raises(ParalbenchError, match=r"'pairs' is not allowed. Allowed: pair, leave-one"):
+        transfer("emotion", protocols=("pairs",))

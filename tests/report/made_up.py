@@ -6,6 +6,7 @@ says anything about an upstream.
 
 import hashlib
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -151,7 +152,9 @@ def _cell(run, upstream, classes, level, *, recipe, curve=False, **where):
     seeds = 1 if recipe == "majority" else run.seeds
     key = where["task"], where["test"]
     if key not in run.truths:
-        run.truths[key] = _truth(run, classes)
+        # The same in every run, so that runs of other seeds can be compared.
+        rng = np.random.default_rng(zlib.crc32("|".join(key).encode()))
+        run.truths[key] = _truth(rng, run.utterances, classes)
     truth = run.truths[key]
     answers = np.stack([_answers(run, truth, classes, level) for _ in range(seeds)])
     metrics = ("uar", "wa", "weighted-f1") if classes else ("ccc", "mae")
@@ -192,11 +195,11 @@ def _cell(run, upstream, classes, level, *, recipe, curve=False, **where):
     run.add("manifest", _manifest(cell, upstream, where, metrics[0], classes))
 
 
-def _truth(run, classes):
+def _truth(rng, n, classes):
     if not classes:
-        return run.rng.normal(3.5, 1.0, run.utterances)
-    every = np.arange(run.utterances) % len(classes)
-    return every[run.rng.permutation(run.utterances)]
+        return rng.normal(3.5, 1.0, n)
+    every = np.arange(n) % len(classes)
+    return every[rng.permutation(n)]
 
 
 def _answers(run, truth, classes, level):

@@ -160,7 +160,7 @@ def _judged(frame: Frame) -> Frame:
     corrected[known] = holm(corrected[known].to_numpy())
     verdicts = []
     for line, p in zip(frames.records(frame), corrected, strict=True):
-        if line["verdict"] is not None:
+        if isinstance(line["verdict"], str):
             verdicts.append(line["verdict"])
         elif pd.isna(p):
             verdicts.append("not comparable")

@@ -1,5 +1,6 @@
 """Dot plots: an upstream a row, a score a dot, an interval a line."""
 
+from functools import cache
 from typing import Any
 
 import altair as alt
@@ -22,6 +23,7 @@ GAP_KINDS = ("larger than chance (p < .05)", "as chance gives")
 COST_KINDS = ("nothing is both cheaper and better", "something is")
 
 
+@cache
 def scores() -> dict[str, Any]:
     """Scores of one task with intervals, seeds, chance and floors: data ``rows``, ``seeds``."""
     rows = alt.Chart(alt.NamedData("rows"))
@@ -52,6 +54,7 @@ def scores() -> dict[str, Any]:
     return specification(layered.properties(width="container", height=alt.Step(ROW)))
 
 
+@cache
 def ranks() -> dict[str, Any]:
     """Mean ranks, and bars over what cannot be told apart: data ``rows``, ``cliques``."""
     x = alt.X(
@@ -85,6 +88,7 @@ def ranks() -> dict[str, Any]:
     )
 
 
+@cache
 def gaps() -> dict[str, Any]:
     """Gaps between groups beside what chance would give: data ``rows``."""
     rows = alt.Chart(alt.NamedData("rows"))
@@ -112,6 +116,7 @@ def gaps() -> dict[str, Any]:
     )
 
 
+@cache
 def groups() -> dict[str, Any]:
     """Scores of groups of speakers, one row per upstream: data ``rows``."""
     rows = alt.Chart(alt.NamedData("rows"))
@@ -135,6 +140,7 @@ def groups() -> dict[str, Any]:
     )
 
 
+@cache
 def efficiency() -> dict[str, Any]:
     """Score against cost, one labelled dot per upstream: data ``rows``."""
     rows = alt.Chart(alt.NamedData("rows"))

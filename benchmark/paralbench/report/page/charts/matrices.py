@@ -1,5 +1,6 @@
 """Heat maps in viridis, each number written into its field."""
 
+from functools import cache
 from typing import Any
 
 import altair as alt
@@ -7,11 +8,13 @@ import altair as alt
 from paralbench.report.page.charts.base import INK, specification
 
 
+@cache
 def heat_map() -> dict[str, Any]:
     """Upstreams by tasks: data ``rows`` with ``name, column, shade, label``."""
     return _matrix("name", "column", None, None, width=58, height=24, legend="0 chance, 1 perfect")
 
 
+@cache
 def transfer() -> dict[str, Any]:
     """Training by test corpora: data ``rows`` with ``train, test, shade, label``."""
     return _matrix(
@@ -25,6 +28,7 @@ def transfer() -> dict[str, Any]:
     )
 
 
+@cache
 def confusion() -> dict[str, Any]:
     """True by predicted classes: data ``rows`` with ``truth, prediction, shade, label``."""
     return _matrix(
@@ -38,6 +42,7 @@ def confusion() -> dict[str, Any]:
     )
 
 
+@cache
 def recalls() -> dict[str, Any]:
     """Upstreams by classes: data ``rows`` with ``name, class, shade, label``."""
     return _matrix("name", "class", None, None, width=72, height=24, legend="recall")

@@ -1,5 +1,6 @@
 """Small multiples: one small panel per upstream, all on the same axes."""
 
+from functools import cache
 from typing import Any
 
 import altair as alt
@@ -9,6 +10,7 @@ from paralbench.report.page.charts.base import ACCENT, INK, ORANGE, axis, specif
 WIDTH, HEIGHT = 150, 96  # pixels of a panel
 
 
+@cache
 def layers() -> dict[str, Any]:
     """Score by layer: data ``rows``."""
     rows = alt.Chart()
@@ -27,6 +29,7 @@ def layers() -> dict[str, Any]:
     return _facets(_chance(rows), band, line, single, dot, text)
 
 
+@cache
 def learning() -> dict[str, Any]:
     """Score by share of the training speakers: data ``rows``."""
     rows = alt.Chart()
@@ -52,6 +55,7 @@ def learning() -> dict[str, Any]:
     return _facets(_chance(rows), band, line, dots, dashed, hollow)
 
 
+@cache
 def growth() -> dict[str, Any]:
     """Score by number of training corpora: data ``rows``."""
     rows = alt.Chart()
@@ -64,6 +68,7 @@ def growth() -> dict[str, Any]:
     return _facets(_chance(rows), mean, dots)
 
 
+@cache
 def calibration() -> dict[str, Any]:
     """Accuracy by confidence: data ``rows``."""
     rows = alt.Chart()

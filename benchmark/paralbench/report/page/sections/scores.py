@@ -7,6 +7,7 @@ import pandas as pd
 from paralbench.report.figures.board import known, seeds
 from paralbench.report.figures.numbers import NONE, number, with_interval
 from paralbench.report.figures.ranks import Ranking
+from paralbench.report.leaderboard import BEST
 from paralbench.report.page.charts import dots, matrices
 from paralbench.report.page.figure import Figure, Section
 from paralbench.report.page.sections.view import View, labels, short
@@ -40,8 +41,8 @@ def leaderboard(view: View) -> Section:
     tables = [_table(view, probe) for probe in view.run.probes]
     lead = (
         "Each number is a score with its 95 % interval over speakers. Bold is the best of its "
-        "column; ≈ marks a score that is not told apart from it on the same utterances. Sort by "
-        "any column, or write a part of a name to see some rows only."
+        "column; ≈ marks a score that is not told apart from it (paired over speakers, Holm, "
+        "5 %). Sort by any column, or write a part of a name to see some rows only."
     )
     return replace(
         section,
@@ -115,7 +116,8 @@ def _table(view: View, probe: str) -> dict[str, object]:
         "ranked": bool(ranks),
         "tied": any(cell.get("tied") for line in lines for cell in line["cells"]),
         "tasks": view.rankings[probe].tasks,
-        "notes": shown.notes,
+        # The page shows what is best in bold, not by the star that this note explains.
+        "notes": [note for note in shown.notes if not note.startswith(BEST.split("{")[0])],
         "stamped": any(cell.get("stamps") for line in lines for cell in line["cells"]),
     }
 

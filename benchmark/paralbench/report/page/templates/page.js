@@ -221,11 +221,16 @@
       const first = this.rows[0] ?? {};
       const spec = JSON.parse(JSON.stringify(this.spec), (_, value) =>
         (typeof value === "string" ? value.replace(/§(\w+)§/g, (_, name) => first[name] ?? "") : value));
-      const what = Object.entries(this.choices).map(([key, label]) => `${label}: ${this.chosen[key]}`).join(", ");
+      const what = Object.entries(this.choices).map(([key, label]) => `${label}: ${this.chosen[key]}`).join("; ");
+      this.root.querySelector(".chosen").textContent = what;
       spec.description = `${this.root.querySelector("h3").textContent}. ${what}. The numbers are in the table below.`;
       spec.datasets = sets;
       spec.config.legend.columns = this.root.clientWidth < 500 ? 1 : 3;
-      if (this.kind === "wide") spec.autosize = { type: "fit-x", contains: "padding" };
+      if (this.kind === "wide") {
+        spec.autosize = { type: "fit-x", contains: "padding" };
+        const lines = new Set(this.rows.map((row) => row.name)).size;
+        if (spec.height.step) spec.height = spec.height.step * lines;
+      }
       if (this.kind === "panels") {
         const width = this.root.clientWidth - 64;
         const columns = Math.max(1, Math.min(5, Math.floor(width / 126)));

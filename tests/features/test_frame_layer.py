@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from paralbench.errors import ParalbenchError
-from paralbench.features.frame_layer import FrameLayer, frames_bytes, layer_index, size_text
+from paralbench.features.frame_layer import FrameLayer, layer_index
 from paralbench.features.pooling import merge, pool
+from paralbench.features.sizes import frames_bytes, size_text
 from paralbench.upstreams.base import HiddenStates
 
 

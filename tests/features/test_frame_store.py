@@ -174,7 +174,7 @@ def test_joined_frames_are_those_of_the_utterances_end_to_end():
 
 def test_what_frames_cost_is_said_without_torch(run_python):
     done = run_python(
-        "import sys\nfrom paralbench.features.frame_layer import frames_cost\n"
+        "import sys\nfrom paralbench.features.sizes import frames_cost\n"
         "print(frames_cost(768, 50), 'torch' in sys.modules)"
     )
     assert done.stdout.strip().endswith(

@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from paralbench.errors import ParalbenchError
-from paralbench.features.moments import mix_variance, moments_bytes, pairs, unpack
+from paralbench.features.moments import mix_variance, pairs, unpack
 from paralbench.features.pooling import masked_sums, merge, pool
+from paralbench.features.sizes import moments_bytes
 from paralbench.upstreams.base import HiddenStates
 
 LAYERS, DIM = 5, 7

@@ -83,16 +83,10 @@ def validate(cards: CardsOption = None) -> None:
 
 def probe_rows() -> list[dict[str, Any]]:
     """The recipes, with what each one is."""
-    from paralbench.features.frame_layer import frames_cost
-    from paralbench.features.moments import moments_bytes
+    from paralbench.features.sizes import frames_cost, moments_cost
     from paralbench.probes.recipes import RECIPES
 
-    megabytes = moments_bytes(1, 25, 1024) / 1e6
-    costs = {
-        "frames": frames_cost(),
-        "moments": "covariances between layers are stored: "
-        f"{megabytes:.1f} MB per utterance (25 layers of 1024)",
-    }
+    costs = {"frames": frames_cost(), "moments": moments_cost()}
     return [
         {
             "id": one.name,

@@ -20,13 +20,13 @@ from paralbench.features.device import (
     with_backend,
 )
 from paralbench.features.encoding import BatchEncoder, Reader, Waveforms, read_ahead
-from paralbench.features.frame_layer import FrameLayer, layer_index, size_text
+from paralbench.features.frame_layer import FrameLayer, layer_index
 from paralbench.features.frame_store import FrameStore, check_room, lacking, open_frames
 from paralbench.features.keys import space_description
-from paralbench.features.moments import moments_bytes
 from paralbench.features.plans import resume_or_plan
 from paralbench.features.pooling import Pooled
 from paralbench.features.precision import torch_dtype
+from paralbench.features.sizes import moments_bytes, size_text
 from paralbench.features.store import FeatureSpace, FeatureStore
 from paralbench.features.windows import windows
 from paralbench.features.workers import Trial, encode_in_processes
@@ -114,7 +114,7 @@ def extract(
         precision: one of :data:`~paralbench.features.precision.PRECISIONS`. Waveforms are float32
             always.
         second_moments: also store the covariances between layers, which are large: see
-            :func:`~paralbench.features.moments.moments_bytes`.
+            :func:`~paralbench.features.sizes.moments_bytes`.
         frames_layer: also store the frames of this layer, -1 for the last: as ``second_moments``,
             only an utterance that lacks them is encoded again, in the batch it was planned in.
         frames_dtype: ``float16`` or ``float32``, see

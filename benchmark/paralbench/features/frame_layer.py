@@ -1,4 +1,4 @@
-"""Which layer's frames are kept, in what type, and what that takes. Importing it imports no torch.
+"""Which layer's frames are kept, and in what type. Importing it imports no torch.
 
 Float16 holds 11 bits of a number from 6e-5 to 65504, which is as much as a probe can use of most
 hidden states, in half the space. What it cannot hold is kept in float32 instead, window by window
@@ -6,7 +6,6 @@ and without loss: see :meth:`FrameLayer.narrowed`.
 """
 
 from dataclasses import dataclass
-from math import ceil
 from typing import TYPE_CHECKING
 
 from paralbench.errors import ParalbenchError
@@ -76,43 +75,3 @@ def layer_index(layer: int, layers: int) -> int:
             f"-1 to {-layers}."
         )
     return layer % layers
-
-
-def frames_bytes(seconds: float, frame_rate: float, dim: int, itemsize: int = 2) -> int:
-    """Bytes that the frames of one layer take.
-
-    Args:
-        seconds: of audio.
-        frame_rate: frames per second.
-        dim: features per frame.
-        itemsize: bytes of a number: 2 for float16, 4 for float32.
-
-    >>> frames_bytes(3600, 50, 768)
-    276480000
-    """
-    return ceil(seconds * frame_rate) * dim * itemsize
-
-
-def frames_cost(dim: int = 768, frame_rate: float = 50) -> str:
-    """One line about what a probe on frames costs, for listings.
-
-    >>> frames_cost(1024)
-    'frames of one layer are stored: 368.6 MB per hour of audio (1024 dimensions, 50 frames/s)'
-    """
-    size = size_text(frames_bytes(3600, frame_rate, dim))
-    return (
-        f"frames of one layer are stored: {size} per hour of audio ({dim} dimensions, "
-        f"{frame_rate:g} frames/s)"
-    )
-
-
-def size_text(size: int) -> str:
-    """Bytes for people, in powers of 1000.
-
-    >>> size_text(1_234_567_890)
-    '1.2 GB'
-    """
-    for unit, factor in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6)):
-        if size >= factor:
-            return f"{size / factor:.1f} {unit}"
-    return f"{size / 1000:.1f} kB"

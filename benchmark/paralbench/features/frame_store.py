@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from paralbench.errors import StoreError
-from paralbench.features.frame_layer import FrameLayer, layer_index, size_text
+from paralbench.features.frame_layer import FrameLayer, layer_index
+from paralbench.features.sizes import size_text
 from paralbench.features.store import FeatureSpace
 from paralbench.storage.keyed import RaggedStore
 

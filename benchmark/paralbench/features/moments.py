@@ -18,15 +18,6 @@ def pairs(layers: int) -> tuple[np.ndarray, np.ndarray]:
     return first, second
 
 
-def moments_bytes(utterances: int, layers: int, dim: int) -> int:
-    """Bytes that the second moments of so many utterances take, in float32.
-
-    >>> moments_bytes(1, 25, 1024)
-    1331200
-    """
-    return utterances * (layers * (layers + 1) // 2) * dim * 4
-
-
 def unpack(packed: np.ndarray) -> np.ndarray:
     """The full moments ``(..., layers, layers, dim)`` of packed ones ``(..., pairs, dim)``."""
     layers = (isqrt(8 * packed.shape[-2] + 1) - 1) // 2

@@ -9,9 +9,9 @@ from paralbench.cards import Catalogue
 from paralbench.errors import ParalbenchError
 from paralbench.features.arithmetic import arithmetic
 from paralbench.features.device import with_backend
-from paralbench.features.frame_layer import frames_bytes, layer_index, size_text
-from paralbench.features.moments import moments_bytes
+from paralbench.features.frame_layer import layer_index
 from paralbench.features.precision import torch_dtype
+from paralbench.features.sizes import frames_bytes, moments_bytes, size_text
 from paralbench.features.store import FeatureStore
 from paralbench.probes.recipes import get_recipe
 from paralbench.runner.data import Corpora

@@ -14,7 +14,7 @@ $(READY): pyproject.toml constraints.txt tests/references.txt
 	  || { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  -c constraints.txt -e '.[functionals,beats,test,lint]'
+	  -c constraints.txt -e '.[functionals,beats,report,test,lint]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps -r tests/references.txt
 	@touch $@
@@ -23,7 +23,7 @@ demo: $(READY)
 	$(BIN)/paralbench demo --out runs/demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow and not network" -n 2 --dist worksteal
+	$(BIN)/python -m pytest -m "not slow and not network and not browser" -n 2 --dist worksteal
 
 test-all: $(READY)
 	$(BIN)/python -m pytest

@@ -31,7 +31,7 @@ class Corrected:
 
 
 def em_priors(
-    probability: Floats, prior: Floats, *, tolerance: float = 1e-8, most: int = 10_000
+    probability: Floats, prior: Floats, *, tolerance: float = 1e-7, most: int = 10_000
 ) -> Corrected:
     r"""Estimate the priors of test data from a classifier's probabilities, without labels.
 
@@ -61,21 +61,20 @@ def em_priors(
         raise ValueError(f"prior: {prior} must be above 0 for each of {given.shape[-1]} classes.")
     assumed = prior / prior.sum()
     likelihood = given / assumed
+    # The product of both lines of the formula, for which no probability has to be written down.
+    across = np.ascontiguousarray(np.swapaxes(likelihood, -1, -2)) / likelihood.shape[-2]
     found = np.broadcast_to(assumed, (*given.shape[:-2], len(assumed))).copy()
     steps = 0
     while steps < most:
         steps += 1
-        new = _posterior(likelihood, found).mean(axis=-2)
+        total = likelihood @ found[..., None]
+        new = found * (across @ (1.0 / total))[..., 0]
         moved = np.abs(new - found).max(initial=0.0)
         found = new
         if moved <= tolerance:
             break
-    return Corrected(found, _posterior(likelihood, found), steps)
-
-
-def _posterior(likelihood: Floats, prior: Floats) -> Floats:
-    joint = likelihood * prior[..., None, :]
-    return joint / joint.sum(axis=-1, keepdims=True)
+    joint = likelihood * found[..., None, :]
+    return Corrected(found, joint / joint.sum(axis=-1, keepdims=True), steps)
 
 
 def temperature(probability: Floats, truth: npt.NDArray[np.int64]) -> float:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import shlex
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
@@ -97,7 +98,7 @@ def _code(text: str) -> Any:
 
 def _named(run: Path) -> str:
     """The folder as the page's commands name it: as given, but never a path of this machine."""
-    return run.resolve().name if run.is_absolute() else run.as_posix()
+    return shlex.quote(run.resolve().name if run.is_absolute() else run.as_posix())
 
 
 @cache

@@ -66,6 +66,11 @@ def _matrix(
         title=column_title,
         axis=alt.Axis(orient="top", labelAngle=-35, ticks=False, domain=False),
     )
+    tips = [
+        alt.Tooltip(f"{row}:N", title=row_title or "upstream"),
+        alt.Tooltip(f"{column}:N", title=column_title or column),
+        alt.Tooltip("tip:N", title="value"),
+    ]
     fields = rows.mark_rect(stroke=INK, strokeOpacity=0.15).encode(
         x=x,
         y=y,
@@ -74,17 +79,14 @@ def _matrix(
             scale=alt.Scale(scheme="viridis", domain=[0, 1], clamp=True),
             legend=alt.Legend(title=legend, gradientLength=160, tickCount=3),
         ),
-        tooltip=[
-            alt.Tooltip(f"{row}:N", title=row_title or "upstream"),
-            alt.Tooltip(f"{column}:N", title=column_title or column),
-            alt.Tooltip("tip:N", title="value"),
-        ],
+        tooltip=tips,
     )
     # Viridis is dark below and light above; fields without a value show the page's own ground.
     texts = rows.mark_text(fontSize=12).encode(
         x=x,
         y=y,
         text=alt.Text("label:N"),
+        tooltip=tips,
         color=alt.when("!isValid(datum.shade)")
         .then(alt.value(INK))
         .when("datum.shade > 0.6")

@@ -15,9 +15,9 @@ def protocol(view: View) -> Section:
     return Section(
         id="protocol",
         title="Protocol",
-        lead="Every upstream was run the same way: its states are averaged over time, a probe is "
-        "trained on the training utterances, its settings are chosen on development speakers who "
-        "are in neither train nor test, and the test utterances are scored once.",
+        lead="Every upstream was run the same way. Its states are averaged over time, and a probe "
+        "is trained on the training utterances; where something about it is chosen, development "
+        "speakers who are in neither train nor test choose. The test utterances are scored once.",
         grids=tuple(grid for grid in grids if grid.rows),
     )
 

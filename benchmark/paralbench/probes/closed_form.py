@@ -105,7 +105,7 @@ class _Layer:
         # Apple's devices have no double precision.
         device = "cpu" if settings.device.startswith("mps") else settings.device
         every = torch.from_numpy(x).to(device)
-        self._parts = Parts(every, self._labels, n_classes, wholes, settings.memory)
+        self._parts = Parts(every, self._labels, n_classes, wholes, settings.memory, settings.grams)
 
     def outputs(
         self, fit: Index, whole: Index, rows: Index, points: Sequence[float], seed: int

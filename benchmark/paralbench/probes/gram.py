@@ -121,7 +121,7 @@ class GramCache:
     """Grams by what they were computed from; the one that was not used for longest goes first.
 
     For cells that share utterances, such as the corpora of all transfer pairs of an upstream. It
-    is bounded by bytes, and for one thread.
+    is bounded by bytes, and several threads may use it.
 
     Args:
         n_bytes: what all together may take; a larger Gram is not kept.
@@ -130,6 +130,7 @@ class GramCache:
     def __init__(self, n_bytes: int) -> None:
         self._limit, self._used = n_bytes, 0
         self._found: OrderedDict[bytes, Gram] = OrderedDict()
+        self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self._found)
@@ -141,19 +142,21 @@ class GramCache:
 
     def get(self, key: bytes) -> Gram | None:
         """The Gram of a key, if it is still there."""
-        if key in self._found:
-            self._found.move_to_end(key)
-        return self._found.get(key)
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+            return self._found.get(key)
 
     def put(self, key: bytes, gram: Gram) -> None:
         """Keep a Gram, and let others go for it."""
-        if key in self._found or gram.n_bytes > self._limit:
-            return
-        self._found[key] = gram
-        self._used += gram.n_bytes
-        while self._used > self._limit:
-            _, old = self._found.popitem(last=False)
-            self._used -= old.n_bytes
+        with self._lock:
+            if key in self._found or gram.n_bytes > self._limit:
+                return
+            self._found[key] = gram
+            self._used += gram.n_bytes
+            while self._used > self._limit:
+                _, old = self._found.popitem(last=False)
+                self._used -= old.n_bytes
 
 
 def gram_of(

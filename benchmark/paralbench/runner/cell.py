@@ -33,6 +33,7 @@ from paralbench.tables.slots import NO_UPSTREAM
 if TYPE_CHECKING:
     from paralbench.features.extract import ExtractionReport
     from paralbench.features.store import FeatureSpace
+    from paralbench.probes.gram import GramCache
     from paralbench.runner.upstream import Upstream
 
 
@@ -46,6 +47,7 @@ class Context:
         upstream: None for the floors.
         space: its features.
         report: what extracting them took in this run; None if the cell did not pay for it.
+        grams: sums over utterances, kept between its cells.
     """
 
     catalogue: Catalogue
@@ -53,6 +55,7 @@ class Context:
     upstream: "Upstream | None"
     space: "FeatureSpace | None"
     report: "ExtractionReport | None" = None
+    grams: "GramCache | None" = None
 
 
 def cell_key(
@@ -106,7 +109,7 @@ def run_cell(cell: Cell, key: str, problem: Problem, context: Context) -> dict[s
         problem, sessions = by_session(problem)
     features = None
     if context.space is not None:
-        features = Features(context.space, request.frames_layer)
+        features = Features(context.space, request.frames_layer, context.grams)
     rounds, skipped = train_rounds(cell, recipe, problem, sessions, features, request)
     selection = rounds[0].results[0][0].selection
     common = _common(cell, key, recipe, problem, context, leaks, selection)

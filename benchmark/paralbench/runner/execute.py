@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from paralbench.cards import Catalogue
 from paralbench.errors import FAULTS, ParalbenchError
 from paralbench.features.extract import ExtractionReport
 from paralbench.features.store import FeatureStore
-from paralbench.probes.recipes import get_recipe
+from paralbench.probes.recipes import ClosedForm, get_recipe
 from paralbench.runner.cell import Context, cell_key, run_cell
 from paralbench.runner.data import Corpora
 from paralbench.runner.device import choose_backend, choose_device, choose_precision
@@ -25,6 +26,11 @@ from paralbench.runner.request import Request
 from paralbench.runner.upstream import Upstream, extract_with
 from paralbench.tables import RunFolder
 from paralbench.tables.slots import NO_UPSTREAM
+
+if TYPE_CHECKING:
+    from paralbench.probes.gram import GramCache
+
+_GRAMS = 1 << 30  # bytes of the sums that the cells of an upstream share
 
 
 @dataclass
@@ -153,8 +159,9 @@ class _Run:
                 return
             finally:
                 upstream.unload()
+        grams = self._grams(todo)
         for cell, key, problem in todo:
-            context = Context(self._catalogue, self._request, upstream, space, report)
+            context = Context(self._catalogue, self._request, upstream, space, report, grams)
             self._cell(cell, key, problem, context, plan)
             report = None  # its time is told of once
 
@@ -167,6 +174,14 @@ class _Run:
         self._folder.write(key, tables)
         self._summary.done += 1
         self._tell(cell, plan)
+
+    def _grams(self, todo: list[tuple[Cell, str, Problem]]) -> "GramCache | None":
+        """Where the cells' closed forms keep what they share; None where none has one."""
+        if not any(isinstance(get_recipe(cell.recipe), ClosedForm) for cell, _, _ in todo):
+            return None
+        from paralbench.probes.gram import GramCache
+
+        return GramCache(_GRAMS)
 
     def _open(self, id: str) -> Upstream | None:
         if id == NO_UPSTREAM:

@@ -81,7 +81,9 @@ def train_rounds(
             metric=problem.card.metrics[0],
             seeds=tuple(seeds),
             fixed=problem.fixed,
-            settings=Settings(device=request.device),
+            settings=Settings(
+                device=request.device, grams=None if features is None else features.grams
+            ),
         )
     )
     rounds = [Round(share, [next(results) for _ in folds]) for share, folds in found]

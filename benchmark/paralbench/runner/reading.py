@@ -15,6 +15,7 @@ from paralbench.transfer import adaptation
 
 if TYPE_CHECKING:
     from paralbench.features.store import FeatureSpace
+    from paralbench.probes.gram import GramCache
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,12 @@ class Features:
     Attributes:
         space: where they are.
         frames_layer: the layer whose frames are read; -1 is the last.
+        grams: sums over utterances that the upstream's cells share.
     """
 
     space: "FeatureSpace"
     frames_layer: int = -1
+    grams: "GramCache | None" = None
 
 
 def read_inputs(

@@ -118,3 +118,16 @@ def test_a_protocol_that_lacks_corpora_is_told():
 def test_an_unknown_protocol_is_refused():
     with pytest.raises(ParalbenchError, match=r"'pairs' is not allowed. Allowed: pair, leave-one"):
         transfer("emotion", protocols=("pairs",))
+
+
+def test_one_corpus_alone_is_nothing_to_transfer():
+    protocols = ("pair", "leave-one-corpus-out", "pooled", "growth", "ceiling")
+    with pytest.raises(ParalbenchError) as refused:
+        make_plan(CATALOGUE, transfer("stutter", protocols=protocols), only("sep-28k"))
+    lines = str(refused.value).splitlines()
+    assert "  transfer of stutter: 2 of 2 pairs, for what is not on this machine" in lines[1]
+    assert [line.split(": ", 2)[2] for line in lines[2:5]] == [
+        "it needs two other domains to train on, and there is none",
+        "there is no other domain to train on",
+        "it needs two other domains to train on, and there is none",
+    ]

@@ -354,7 +354,6 @@ CLASS_PRIORS = Table(
             "float",
             "what the loss assumes: equal shares where it is balanced",
             True,
-            True,
         ),
         ("em_prior", "float", "what EM finds in test data (transductive)", True),
         ("em_calibrated_prior", "float", "the same after calibration", True),

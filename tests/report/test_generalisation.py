@@ -78,11 +78,12 @@ def test_upstreams_are_ranked_by_normalised_uar(make_run):
 
 
 def test_stability_shows_who_lives_on_one_corpus(make_run):
-    values = {"lucky": lambda train, test: 0.9 if "a" in (train, test) else 0.4, **FIXED}
+    lucky = {"lucky": lambda train, test: 0.9 if "a" in (train, test) else 0.4}
+    values = {**lucky, "strong": FIXED["strong"], "weak": FIXED["weak"]}
     found = generalisation(RunTables.read(make_run(pairs(values))), "emotion")
     frame = found.frame.set_index("upstream")
     place = frame.loc["lucky"]
-    assert (place["best_without_a_corpus"], place["worst_without_a_corpus"]) == (2, 3)
+    assert (place["best_without_a_corpus"], place["worst_without_a_corpus"]) == (2, 2)
     assert place["ci_high"] - place["ci_low"] > 0.2
     assert place["place_low"] < place["place_high"]
     steady = frame.loc["strong"]

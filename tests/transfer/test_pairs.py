@@ -181,7 +181,8 @@ def test_the_shipped_maps_give_pairs(id):
     card = CATALOGUE.harmonised.get(id)
     frames = frames_of(card)
     sides = {name: harmonise(card, name, frames) for name in card.domains}
-    for one, other in ordered_pairs(card, card.domains):
+    pairs = ordered_pairs(card, card.domains)
+    for one, other in pairs[:: max(1, len(pairs) // 40)]:
         pair = put_together(card, f"{one} -> {other}", [one], other, sides)
         assert len(pair.classes) >= 2 or card.target == "regression"
         (fold,) = pair.folds

@@ -4,10 +4,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from paralbench.cards.task import ProtocolName
 from paralbench.cli.options import (
     CardsOption,
     RootOption,
@@ -35,7 +36,14 @@ BackendOption = Annotated[
 ]
 RecipesOption = Annotated[str | None, typer.Option(help="Comma-separated; `list probes`.")]
 NormalisationsOption = Annotated[
-    str | None, typer.Option(help="none, speaker (transductive); comma-separated.")
+    str | None,
+    typer.Option(
+        help="none; transductive: speaker, and across corpora corpus, coral; comma-separated."
+    ),
+]
+ProtocolsOption = Annotated[
+    str | None,
+    typer.Option(help=f"Of transfer: {', '.join(get_args(ProtocolName))}; comma-separated."),
 ]
 LimitOption = Annotated[
     int | None, typer.Option(help="At most so many utterances of each corpus.", min=2)
@@ -74,6 +82,7 @@ def run(
     harmonised: Annotated[
         str | None, typer.Option("--transfer", help="Harmonised labels; comma-separated.")
     ] = None,
+    protocols: ProtocolsOption = None,
     recipes: RecipesOption = None,
     normalisations: NormalisationsOption = None,
     root: RootOption = None,
@@ -98,6 +107,7 @@ def run(
         "upstreams": words(upstreams),
         "tasks": words(tasks),
         "transfer": words(harmonised),
+        "protocols": words(protocols),
         "recipes": words(recipes),
         "normalisations": words(normalisations),
         "roots": assignments(root, "--root"),
@@ -121,7 +131,9 @@ def transfer(
     out: OutOption,
     label: Annotated[str, typer.Option(help="A harmonised label; see `list harmonised`.")],
     upstreams: UpstreamsOption = None,
+    protocols: ProtocolsOption = None,
     recipes: RecipesOption = None,
+    normalisations: NormalisationsOption = None,
     root: RootOption = None,
     cards: CardsOption = None,
     device: DeviceOption = "auto",
@@ -132,12 +144,14 @@ def transfer(
     partial: PartialOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Train on one corpus, test on another, for every ordered pair that shares a label."""
+    """Train on one corpus (or several), test on another that shares the label."""
     shelves = catalogue(cards)
     given: dict[str, Any] = {
         "upstreams": words(upstreams),
         "transfer": words(label),
+        "protocols": words(protocols),
         "recipes": words(recipes),
+        "normalisations": words(normalisations),
         "roots": assignments(root, "--root"),
         "device": device,
         "precision": precision,
@@ -171,7 +185,21 @@ def demo(
     show(out, "table")
     print(f"The tables are in {out}; `paralbench leaderboard {out} --format markdown` and")
     print(f"`paralbench export {out} --out DIR` give them in other forms.")
+    _page(out)
     sys.exit(code)
+
+
+def _page(out: Path) -> None:
+    """Write the run's page and say where it is, or what is not installed."""
+    from paralbench.errors import MissingExtraError
+    from paralbench.report.page import write_page
+
+    try:
+        page = write_page(out, out / "report.html")
+    except MissingExtraError as error:
+        print(f"No page was written: {error}")
+        return
+    print(f"The page with every table and figure: {page}")
 
 
 def _request(shelves: "Catalogue", suite: str | None, given: dict[str, Any]) -> "Request":

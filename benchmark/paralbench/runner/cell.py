@@ -24,6 +24,7 @@ from paralbench.runner.reading import Features
 from paralbench.runner.request import Request
 from paralbench.runner.scoring import join_tables, tables_of
 from paralbench.runner.sessions import by_session
+from paralbench.runner.shared_training import SharedTraining
 from paralbench.splits.columns import LEAKS
 from paralbench.splits.fold import Fold
 from paralbench.splits.gate import check
@@ -46,16 +47,18 @@ class Context:
         request: the run.
         upstream: None for the floors.
         space: its features.
-        report: what extracting them took in this run; None if the cell did not pay for it.
+        shared: trains what several of its cells train alike.
         grams: sums over utterances, kept between its cells.
+        report: what extracting them took in this run; None if the cell did not pay for it.
     """
 
     catalogue: Catalogue
     request: Request
     upstream: "Upstream | None"
     space: "FeatureSpace | None"
-    report: "ExtractionReport | None" = None
+    shared: SharedTraining
     grams: "GramCache | None" = None
+    report: "ExtractionReport | None" = None
 
 
 def cell_key(
@@ -110,7 +113,12 @@ def run_cell(cell: Cell, key: str, problem: Problem, context: Context) -> dict[s
     features = None
     if context.space is not None:
         features = Features(context.space, request.frames_layer, context.grams)
-    rounds, skipped = train_rounds(cell, recipe, problem, sessions, features, request)
+    rounds, skipped = context.shared.rounds(
+        cell,
+        problem,
+        ready=lambda other: _with_features(other, cell, context)[0],
+        train=lambda one: train_rounds(cell, recipe, one, sessions, features, request),
+    )
     selection = rounds[0].results[0][0].selection
     common = _common(cell, key, recipe, problem, context, leaks, selection)
     tables = join_tables(

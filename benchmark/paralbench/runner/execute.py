@@ -23,6 +23,8 @@ from paralbench.runner.plan import Cell, Plan, make_plan
 from paralbench.runner.problem import Problem, build_problem
 from paralbench.runner.progress import Progress, Quiet
 from paralbench.runner.request import Request
+from paralbench.runner.shared_training import SharedTraining
+from paralbench.runner.transfer_tables import write_transfer_tables
 from paralbench.runner.upstream import Upstream, extract_with
 from paralbench.tables import RunFolder
 from paralbench.tables.slots import NO_UPSTREAM
@@ -159,11 +161,16 @@ class _Run:
                 return
             finally:
                 upstream.unload()
-        grams = self._grams(todo)
+        # All cells, not only those to do: a run that is gone on with trains on the same arrays.
+        problems = ((cell, self._problem(cell)) for cell in cells)
+        shared = SharedTraining((cell, one) for cell, one in problems if isinstance(one, Problem))
+        context = Context(
+            self._catalogue, self._request, upstream, space, shared, self._grams(todo), report
+        )
         for cell, key, problem in todo:
-            context = Context(self._catalogue, self._request, upstream, space, report, grams)
             self._cell(cell, key, problem, context, plan)
-            report = None  # its time is told of once
+            context = replace(context, report=None)  # its time is told of once
+        write_transfer_tables(self._folder, self._catalogue, self._request.seed, id)
 
     def _cell(self, cell: Cell, key: str, problem: Problem, context: Context, plan: Plan) -> None:
         try:

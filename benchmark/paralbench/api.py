@@ -75,6 +75,7 @@ def evaluate(
     tasks: str | Sequence[str] = (),
     *,
     transfer: str | Sequence[str] = (),
+    protocols: str | Sequence[str] = ("pair",),
     recipes: str | Sequence[str] = ("paralbench", "majority", "duration"),
     normalisations: str | Sequence[str] = ("none",),
     roots: Mapping[str, str | Path] | None = None,
@@ -98,7 +99,10 @@ def evaluate(
         upstream: card ids, or modules of your own that map waveforms ``(batch, samples)`` and
             lengths ``(batch,)`` to hidden states (see ``paralbench.upstreams.module``).
         tasks: task ids.
-        transfer: ids of harmonised labels; every ordered pair of their corpora is scored.
+        transfer: ids of harmonised labels.
+        protocols: what of them is scored: ``pair`` (every ordered pair of their corpora),
+            ``leave-one-corpus-out``, ``pooled``, ``growth``, ``ceiling``; see
+            :mod:`paralbench.transfer.protocols`.
         recipes: how probes are trained; see ``paralbench list probes``.
         normalisations: ``none``, ``speaker`` (transductive).
         roots: corpus id to its folder, where it is not the usual one.
@@ -141,6 +145,7 @@ def evaluate(
         upstreams=(*names, *(one.card.id for one in own)),
         tasks=_names(tasks),
         transfer=_names(transfer),
+        protocols=_names(protocols),
         recipes=_names(recipes),
         normalisations=_names(normalisations),
         roots={id: Path(folder) for id, folder in (roots or {}).items()},

@@ -71,6 +71,7 @@ def show(run: Path, format: str, recipe: str = "paralbench", normalisation: str 
 def _boards(
     run: Path, recipe: str, normalisation: str
 ) -> "tuple[list[Leaderboard], tuple[str, ...]]":
+    from paralbench.report.generalisation import generalisation_tables
     from paralbench.report.leaderboard import RunTables
     from paralbench.report.leaderboard import leaderboard as make
     from paralbench.report.transfer import transfer_tables
@@ -79,6 +80,7 @@ def _boards(
     tables = RunTables.read(RunFolder(run))
     boards = [make(tables, recipe=recipe, normalisation=normalisation)]
     boards += transfer_tables(tables, recipe=recipe, normalisation=normalisation)
+    boards += generalisation_tables(tables, recipe=recipe, normalisation=normalisation)
     boards = [board for board in boards if board.rows or board.notes]
     if not boards:
         raise ParalbenchError(f"{run}: no scores of recipe {recipe!r}, {normalisation!r}.")

@@ -131,7 +131,7 @@ def transfer(
     out: OutOption,
     label: Annotated[str, typer.Option(help="A harmonised label; see `list harmonised`.")],
     upstreams: UpstreamsOption = None,
-    protocols: ProtocolsOption = None,
+    protocols: ProtocolsOption = "pair,ceiling",
     recipes: RecipesOption = None,
     normalisations: NormalisationsOption = None,
     root: RootOption = None,

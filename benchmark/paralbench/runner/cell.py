@@ -25,6 +25,7 @@ from paralbench.runner.request import Request
 from paralbench.runner.scoring import join_tables, tables_of
 from paralbench.runner.sessions import by_session
 from paralbench.runner.shared_training import SharedTraining
+from paralbench.runner.transfer_drops import with_normalised
 from paralbench.splits.columns import LEAKS
 from paralbench.splits.fold import Fold
 from paralbench.splits.gate import check
@@ -124,6 +125,8 @@ def run_cell(cell: Cell, key: str, problem: Problem, context: Context) -> dict[s
     tables = join_tables(
         _score(results, one, problem, common, request) for one in rounds for results in one.by_layer
     )
+    if cell.setting != "within":
+        tables["scores"] = with_normalised(tables["scores"])
     if len(rounds) > 1:
         metric = problem.card.metrics[0]
         tables["extrapolation"] = extrapolation_frame(tables["scores"], metric, key)

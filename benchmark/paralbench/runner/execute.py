@@ -120,6 +120,8 @@ class _Run:
             self._progress.line(f"skipped: {line}")
         for upstream, cells in plan.by_upstream().items():
             self._upstream(upstream, cells, plan)
+            # Also where no cell was to do: a run may have been killed between these two.
+            write_transfer_tables(self._folder, self._catalogue, self._request.seed, upstream)
         self._summary.seconds = time.perf_counter() - started
         return self._summary
 
@@ -170,7 +172,6 @@ class _Run:
         for cell, key, problem in todo:
             self._cell(cell, key, problem, context, plan)
             context = replace(context, report=None)  # its time is told of once
-        write_transfer_tables(self._folder, self._catalogue, self._request.seed, id)
 
     def _cell(self, cell: Cell, key: str, problem: Problem, context: Context, plan: Plan) -> None:
         try:

@@ -103,7 +103,6 @@ def manifest(
             ("upstream", cell.upstream, "parameters", card.parameters),
             ("upstream", cell.upstream, "layers", card.layers),
         ]
-    facts += [(KIND, cell.task, what, value) for what, value in transfer_facts(problem)]
     rows = [
         (key, kind, id, what, None if value is None else str(value))
         for kind, id, what, value in facts

@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: setup demo test test-all exactness lint clean
+.PHONY: setup demo test test-browser test-all exactness lint clean
 
 setup: $(READY)
 
@@ -14,7 +14,7 @@ $(READY): pyproject.toml constraints.txt tests/references.txt
 	  || { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  -c constraints.txt -e '.[functionals,beats,report,test,lint]'
+	  -c constraints.txt -e '.[functionals,beats,report,browser,test,lint]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps -r tests/references.txt
 	@touch $@
@@ -25,6 +25,10 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -m "not slow and not network and not browser" -n 2 --dist worksteal
 
+# The pages in Debian's chromium.
+test-browser: $(READY)
+	$(BIN)/python -m pytest -m "browser and not slow" tests/browser
+
 test-all: $(READY)
 	$(BIN)/python -m pytest
 
@@ -32,7 +36,7 @@ test-all: $(READY)
 exactness: $(READY)
 	rm -rf build/differences && mkdir -p build/differences
 	PARALBENCH_DIFFERENCES=build/differences $(BIN)/python -m pytest -q tests/upstreams \
-	  -m "not slow and not network" -n 2 --dist worksteal
+	  -m "not slow and not network and not browser" -n 2 --dist worksteal
 	$(BIN)/python tests/performance/exactness.py build/differences
 
 lint: $(READY)

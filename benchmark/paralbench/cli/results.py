@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
 
 def leaderboard(
     run: RunArgument,
-    format: Annotated[str, typer.Option(help="table, csv, markdown or json")] = "table",
+    format: Annotated[str, typer.Option(help="table, csv, markdown, latex or json")] = "table",
     recipe: Annotated[str, typer.Option(help="Which probe recipe.")] = "paralbench",
     normalisation: Annotated[str, typer.Option(help="none or speaker")] = "none",
     into: Annotated[
@@ -48,11 +48,11 @@ def show(run: Path, format: str, recipe: str = "paralbench", normalisation: str 
     Raises:
         ParalbenchError: no run there, an unknown format, or nothing of that recipe.
     """
-    from paralbench.report.render import FORMATS, render, terminal
+    from paralbench.report.render import BOARD_FORMATS, render, terminal
 
-    if format not in FORMATS:
+    if format not in BOARD_FORMATS:
         raise ParalbenchError(
-            f"--format: {format!r} is not allowed. Allowed: {', '.join(FORMATS)}."
+            f"--format: {format!r} is not allowed. Allowed: {', '.join(BOARD_FORMATS)}."
         )
     boards, skipped = _boards(run, recipe, normalisation)
     if format != "table":

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 FORMATS = ("table", "csv", "markdown", "json")
+BOARD_FORMATS = (*FORMATS, "latex")
 
 
 def cell_text(score: Score | None) -> str:
@@ -102,7 +103,7 @@ def terminal(board: Leaderboard, *, pairs_as_rows: bool = False) -> "RenderableT
 
 
 def render(boards: list[Leaderboard], format: str) -> str:
-    """All boards as text in one of :data:`FORMATS` but ``table``.
+    """All boards as text in one of :data:`BOARD_FORMATS` but ``table``.
 
     Raises:
         ParalbenchError: an unknown format.
@@ -115,6 +116,11 @@ def render(boards: list[Leaderboard], format: str) -> str:
     if format == "markdown":
         texts = [markdown(b, pairs_as_rows=b.title.startswith("Transfer")) for b in boards]
         return "\n\n".join(texts) + "\n"
+    if format == "latex":
+        from paralbench.report.latex import latex
+
+        texts = [latex(b, pairs_as_rows=b.title.startswith("Transfer")) for b in boards]
+        return "\n\n".join(texts) + "\n"
     if format == "json":
         data = [
             {
@@ -125,4 +131,6 @@ def render(boards: list[Leaderboard], format: str) -> str:
             for board in boards
         ]
         return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
-    raise ParalbenchError(f"format: {format!r} is not allowed. Allowed: {', '.join(FORMATS)}.")
+    raise ParalbenchError(
+        f"format: {format!r} is not allowed. Allowed: {', '.join(BOARD_FORMATS)}."
+    )

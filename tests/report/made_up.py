@@ -9,6 +9,7 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -119,13 +120,17 @@ def write_run(
                 _layers(run, upstream, classes, level, **common)
         _cell(run, "none", classes, 0.0, recipe="majority", **common)
         _cell(run, "none", classes, 0.08, recipe="duration", **common)
-    for train in corpora:
-        for test in corpora:
-            common = {"task": "emotion", "train": train, "test": test, "setting": "pair"}
-            for upstream in upstreams:
-                level = skill[upstream] * run.rng.uniform(0.2, 0.7)
-                if train != test:
-                    _cell(run, upstream, EMOTIONS, level, recipe="paralbench", **common)
+    ceilings = {}  # of an upstream and corpus: cell and score
+    for train, test in [*((one, one) for one in corpora), *permutations(corpora, 2)]:
+        setting = "ceiling" if train == test else "pair"
+        common = {"task": "emotion", "train": train, "test": test, "setting": setting}
+        for upstream in upstreams:
+            level = skill[upstream] * (1.0 if train == test else run.rng.uniform(0.2, 0.7))
+            made = _cell(run, upstream, EMOTIONS, level, recipe="paralbench", **common)
+            if train == test:
+                ceilings[upstream, test] = made
+            else:
+                _losses(run, *made, *ceilings[upstream, test])
     _write(run, folder, set(without))
     return folder
 
@@ -193,6 +198,7 @@ def _cell(run, upstream, classes, level, *, recipe, curve=False, **where):
         run.add("calibration", _calibration(run, cell))
     run.add("timings", _timings(run, cell, upstream, where))
     run.add("manifest", _manifest(cell, upstream, where, metrics[0], classes))
+    return cell, primary
 
 
 def _truth(rng, n, classes):
@@ -326,6 +332,23 @@ def _calibration(run, cell):
          else None}
         for i in range(10)
     ]  # fmt: skip
+
+
+def _losses(run, cell, value, ceiling_cell, ceiling):
+    drop = ceiling - value
+    run.add("drops", [
+        {"cell": cell, "ceiling_cell": ceiling_cell, "layer": "mix", "metric": "uar",
+         "value": value, "ceiling": ceiling, "drop": drop, "ci_low": drop - 0.05,
+         "ci_high": drop + 0.05, "interval_method": "speaker-bootstrap", "n_train": 400,
+         "n_train_ceiling": 320, "n_utterances": run.utterances, "n_speakers": 12,
+         "languages": "cross", "reason": None}
+    ])  # fmt: skip
+    run.add("priors", [
+        {"cell": cell, "layer": "mix", "variant": variant, "source_cell": cell, "wa": wa,
+         "uar": value, "decisions_changed": None, "temperature": None, "transductive": False,
+         "reason": None}
+        for variant, wa in (("cross", value), ("ceiling", ceiling), ("em", value + 0.02))
+    ])  # fmt: skip
 
 
 def _timings(run, cell, upstream, where):

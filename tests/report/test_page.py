@@ -229,6 +229,38 @@ def test_tables_of_an_earlier_version_can_be_read(tmp_path):
     assert leaderboard(page)["wavlm-large", "emotion"].startswith((".", "≈."))
 
 
+def test_drops_are_those_of_the_tables_and_the_ceiling_is_on_the_diagonal(tmp_path):
+    folder = write_run(tmp_path / "run", **SMALL)
+    figures = embedded(page_text(folder))["figures"]
+    found = frame_of(figures["drops"]["data"]["rows"])
+    wanted = pd.read_parquet(folder / "drops.parquet")
+    assert sorted(found["drop"]) == pytest.approx(sorted(wanted["drop"]), abs=1e-9)
+    assert sorted(found["low"]) == pytest.approx(sorted(wanted["ci_low"]), abs=1e-9)
+    ends = frame_of(figures["drops"]["data"]["ends"])
+    assert sorted(ends["score"]) == pytest.approx(
+        sorted([*wanted["value"], *wanted["ceiling"]]), abs=1e-9
+    )
+    matrix = frame_of(figures["transfer"]["data"]["rows"])
+    diagonal = matrix[(matrix["train"] == matrix["test"]) & (matrix["name"] == "wavlm-large")]
+    scores = pd.read_parquet(folder / "scores.parquet")
+    own = scores[(scores["setting"] == "ceiling") & (scores["upstream"] == "wavlm-large")]
+    own = own[(own["metric"] == "uar") & (own["seed"] == "mean") & own["group"].isna()]
+    own = own[own["class"].isna()]
+    assert sorted(diagonal["value"]) == pytest.approx(sorted(own["value"]), abs=1e-9)
+    priors = frame_of(figures["priors"]["data"]["rows"])
+    assert set(priors["variant"]) == {"across", "tested corpus by itself", "across, EM priors"}
+
+
+def test_a_run_of_transfers_alone_has_a_page(make_run):
+    rows = [
+        score("1", "a", "emotion", 0.5, setting="pair", train_corpora="x", test_corpus="y"),
+        score("2", "b", "emotion", 0.6, setting="pair", train_corpora="x", test_corpus="y"),
+    ]
+    page = Page(page_text(make_run(rows).path))
+    assert "has no scores within a corpus" in page.text
+    assert "The run holds no scores within a corpus." in page.text
+
+
 def test_no_run_there_is_an_error(tmp_path):
     with pytest.raises(StoreError, match="no run here"):
         write_page(tmp_path, tmp_path / "page.html")

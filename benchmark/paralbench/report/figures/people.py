@@ -6,7 +6,7 @@ from paralbench.report.reading import LAYERWISE, Frame, Run
 
 
 def gaps(run: Run) -> Frame:
-    """One row per cell and grouping: the gap between the best and the worst group.
+    """One row per cell and grouping: the gap of the primary metric between best and worst group.
 
     Returns:
         ``what, name, probe, column, metric, best, worst, gap, null_mean, null_high, p_value,
@@ -14,7 +14,8 @@ def gaps(run: Run) -> Frame:
         dealt to the speakers at random.
     """
     rows = of_cells(run, "gaps")
-    rows = rows[~rows["floor"]]
+    primary = rows["task"].map({task: one.metric for task, one in run.measures.items()})
+    rows = rows[~rows["floor"] & (rows["metric"] == primary)]
     columns = ["what", "name", "probe", "column", "metric", "best", "worst", "gap", "null_mean"]
     columns += ["null_high", "p_value", "n_speakers", "reason"]
     return rows[columns].reset_index(drop=True)

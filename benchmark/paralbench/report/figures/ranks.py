@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from paralbench.report.leaderboard import Leaderboard, leaderboard
-from paralbench.report.ranking import rank
+from paralbench.report.ranking import FRAME, rank
 from paralbench.report.reading import Frame, Run
 from paralbench.statistics.ranking import LEVEL
 from paralbench.tables import frames
@@ -36,6 +36,11 @@ class Ranking:
 def ranking(run: Run, probe: str) -> Ranking:
     """Rank the upstreams over the tasks that all of them have, without stamped rows."""
     recipe, normalisation = run.parts(probe)
+    if not ((run.pooled["probe"] == probe) & (run.pooled["setting"] == "within")).any():
+        note = f"Probe {probe} has no scores within a corpus."
+        empty = pd.DataFrame(columns=pd.Index([*FRAME, "name", "rank", "probe", "n_tasks"]))
+        cliques = pd.DataFrame(columns=pd.Index(["probe", "first", "last"]))
+        return Ranking(empty, cliques, pd.DataFrame(), (), (note,))
     found = rank(run.compared, recipe=recipe, normalisation=normalisation, ties=False)
     rows = found.frame.rename(columns={"upstream": "name", "mean_rank": "rank"})
     rows = rows.assign(probe=probe, n_tasks=len(found.columns))

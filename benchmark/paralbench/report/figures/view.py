@@ -6,7 +6,7 @@ from functools import cached_property
 from paralbench.report.figures.board import board
 from paralbench.report.figures.ranks import Ranking, places, ranking
 from paralbench.report.leaderboard import Leaderboard
-from paralbench.report.reading import Frame, Run
+from paralbench.report.reading import Column, Frame, Run
 
 LAST = 10**9  # the place of what has none
 
@@ -49,10 +49,26 @@ class View:
         return _by_skill(self.board[self.board["floor"]])
 
     def by_order(self, frame: Frame, *first: str) -> Frame:
-        """Rows sorted by the columns ``first``, then by the upstreams' ``place``, floors last."""
+        """Rows sorted by the columns ``first``, then by the upstreams' ``place``, floors last.
+
+        Probes are in the order of the run, and tasks within a corpus stand before transfers.
+        """
         places = self.order | {name: LAST - 100 + i for i, name in enumerate(self.floors)}
         found = frame.assign(place=[places.get(name, LAST) for name in frame["name"]])
-        return found.sort_values([*first, "place"], kind="stable", ignore_index=True)
+        return self.in_order(found, *first, "place")
+
+    def in_order(self, frame: Frame, *columns: str) -> Frame:
+        """Rows sorted by columns, probes and tasks as :meth:`by_order` has them."""
+        probes = {probe: place for place, probe in enumerate(self.run.probes)}
+
+        def key(column: Column) -> Column:
+            if column.name == "probe":
+                return column.map(lambda one: probes.get(one, LAST))
+            if column.name == "what":
+                return column.map(lambda one: (": " in one, one))
+            return column
+
+        return frame.sort_values(list(columns), kind="stable", ignore_index=True, key=key)
 
 
 def _by_skill(rows: Frame) -> list[str]:

@@ -57,7 +57,7 @@ CONFIG: dict[str, Any] = {
 }
 
 # The numbers on axes, without a zero in front as in the tables.
-SHORT = "replace(replace(format(datum.value, '.3~f'), /^0\\./, '.'), /^(-|\u2212)0\\./, '$1.')"
+SHORT = "replace(replace(format(datum.value, '.4~f'), /^0\\./, '.'), /^(-|\u2212)0\\./, '$1.')"
 
 
 def axis(title: str | None, **more: Any) -> alt.Axis:

@@ -20,6 +20,8 @@ ROW = 22  # pixels
 RANK = "mean rank (1 is best)"
 KINDS = ("upstream", "upstream, see stamps", "floor: does not listen")
 GAP_KINDS = ("larger than chance (p < .05)", "as chance gives")
+END_KINDS = ("other corpora", "the tested corpus (ceiling)")
+ACROSS_KINDS = ("across corpora", "within corpora")
 COST_KINDS = ("nothing is both cheaper and better", "something is")
 
 
@@ -59,7 +61,7 @@ def ranks() -> dict[str, Any]:
     """Mean ranks, and bars over what cannot be told apart: data ``rows``, ``cliques``."""
     x = alt.X(
         "rank:Q",
-        scale=alt.Scale(zero=False, nice=False, padding=22),
+        scale=alt.Scale(zero=False, nice=False, padding=22, domainMin=1),
         axis=alt.Axis(title=RANK, tickMinStep=1, format="~r"),
     )
     rows = alt.Chart(alt.NamedData("rows"))
@@ -141,6 +143,61 @@ def groups() -> dict[str, Any]:
 
 
 @cache
+def drops() -> dict[str, Any]:
+    """Scores across corpora beside their ceilings, a row per transfer: data ``rows``, ``ends``."""
+    rows, ends = alt.Chart(alt.NamedData("rows")), alt.Chart(alt.NamedData("ends"))
+    y = alt.Y("pair:N", sort=None, title=None, axis=alt.Axis(ticks=False, domain=False))
+    x = alt.X("score:Q", scale=alt.Scale(zero=False, padding=6), axis=axis("§heading§"))
+    line = rows.mark_rule(strokeWidth=2, opacity=0.4).encode(y, x=alt.X("value:Q"), x2="ceiling:Q")
+    kinds = alt.Scale(domain=list(END_KINDS), range=["circle", "diamond"])
+    colours = alt.Scale(domain=list(END_KINDS), range=[ACCENT, ORANGE])
+    dots = ends.mark_point(filled=True, size=80, opacity=1).encode(
+        y,
+        x=x,
+        shape=alt.Shape("kind:N", title=None, scale=kinds),
+        color=alt.Color("kind:N", title=None, scale=colours),
+        tooltip=[
+            alt.Tooltip("pair:N", title="transfer"),
+            alt.Tooltip("kind:N", title="trained on"),
+            alt.Tooltip("score:Q", format=".3f"),
+            alt.Tooltip("label:N", title="drop"),
+            alt.Tooltip("languages:N"),
+        ],
+    )
+    return specification(
+        alt.layer(dots, line, dots).properties(width="container", height=alt.Step(ROW))
+    )
+
+
+@cache
+def across() -> dict[str, Any]:
+    """Mean scores over pairs of corpora, beside those within them: data ``rows``, ``ends``."""
+    rows, ends = alt.Chart(alt.NamedData("rows")), alt.Chart(alt.NamedData("ends"))
+    x = alt.X("score:Q", scale=alt.Scale(zero=False, padding=6), axis=axis("§measure§"))
+    kinds = alt.Scale(domain=list(ACROSS_KINDS), range=["circle", "diamond"])
+    colours = alt.Scale(domain=list(ACROSS_KINDS), range=[ACCENT, ORANGE])
+    intervals = (
+        rows.transform_filter("isValid(datum.low)")
+        .mark_rule(strokeWidth=2, color=ACCENT)
+        .encode(names(), x=alt.X("low:Q"), x2="high:Q")
+    )
+    dots = ends.mark_point(filled=True, size=80, opacity=1).encode(
+        names(),
+        x=x,
+        shape=alt.Shape("kind:N", title=None, scale=kinds),
+        color=alt.Color("kind:N", title=None, scale=colours),
+        tooltip=[
+            alt.Tooltip("name:N", title="upstream"),
+            alt.Tooltip("kind:N", title="tested"),
+            alt.Tooltip("score:Q", format=".3f"),
+        ],
+    )
+    return specification(
+        alt.layer(dots, intervals, dots).properties(width="container", height=alt.Step(ROW))
+    )
+
+
+@cache
 def efficiency() -> dict[str, Any]:
     """Score against cost, one labelled dot per upstream: data ``rows``."""
     rows = alt.Chart(alt.NamedData("rows"))
@@ -148,7 +205,9 @@ def efficiency() -> dict[str, Any]:
     x = alt.X(
         "cost:Q",
         scale=alt.Scale(type="log", padding=16, nice=False),
-        axis=alt.Axis(title="§against§", labelExpr=COST, tickCount=4, grid=False),
+        axis=alt.Axis(
+            title="§against§", labelExpr=COST, labelOverlap="greedy", labelSeparation=12, grid=False
+        ),
     )
     y = alt.Y(
         "skill:Q",

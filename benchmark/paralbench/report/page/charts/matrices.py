@@ -48,6 +48,18 @@ def recalls() -> dict[str, Any]:
     return _matrix("name", "class", None, None, width=72, height=24, legend="recall")
 
 
+@cache
+def priors() -> dict[str, Any]:
+    """Upstreams by treatments of the class shares: data ``rows`` with ``variant, shade``."""
+    return _matrix("name", "variant", None, None, width=92, height=24, legend="accuracy")
+
+
+@cache
+def shifts() -> dict[str, Any]:
+    """Upstreams by parts of CCC: data ``rows`` with ``name, part, shade, label``."""
+    return _matrix("name", "part", None, None, width=84, height=24, legend="0 none, 1 perfect")
+
+
 def _matrix(
     row: str,
     column: str,

@@ -8,6 +8,7 @@ from paralbench.report.figures.cells import train_title
 from paralbench.report.figures.transfer import growth, transfer
 from paralbench.report.page.charts import matrices, panels
 from paralbench.report.page.figure import Figure, Section
+from paralbench.report.page.sections import losses
 from paralbench.report.page.sections.view import View, labels, present, short
 from paralbench.report.reading import Frame
 
@@ -55,7 +56,10 @@ def across(view: View) -> Section:
             "method": "interval",
         },
     )
-    return replace(section, figures=(figure, *_growth(view)))
+    best, about_best = losses.across(view)
+    lost, about_lost = losses.drops(view)
+    figures = (figure, *best, *lost, *losses.shares(view), *losses.shifts(view), *_growth(view))
+    return replace(section, figures=figures, notes=(*about_best, *about_lost))
 
 
 def _growth(view: View) -> tuple[Figure, ...]:

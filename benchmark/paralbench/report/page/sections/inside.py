@@ -229,8 +229,9 @@ def efficiency(view: View) -> Section:
         return replace(section, missing=why)
     keys = ["task", "probe", "against"]
     found = pd.concat([costs.placed(part) for _, part in found.groupby(keys)], ignore_index=True)
-    whole = found["task"].str.startswith("all tasks")
-    found = found.assign(_all=~whole).sort_values(["_all", "task", "probe", "cost"], kind="stable")
+    found = found.assign(_all=~found["task"].str.startswith("all tasks"))
+    # Time before parameters, which "s" and "p" happen to be the other way round.
+    found = view.in_order(found.sort_values("against", ascending=False), "_all", "task", "probe")
     found["kind"] = np.where(found["front"], *dots.COST_KINDS)
     devices = sorted(set(rows["device"].dropna()))
     notes = (f"Measured on: {', '.join(devices)}.",) if devices else ()

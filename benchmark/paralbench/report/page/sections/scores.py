@@ -156,7 +156,7 @@ def by_task(view: View) -> Section:
         ],
         signed=rows["value"].where(rows["higher"], -rows["value"]),
     )
-    rows = rows.sort_values(["task", "probe", "signed"], ascending=[True, True, False])
+    rows = view.in_order(rows.sort_values("signed", ascending=False), "task", "probe")
     figure = Figure(
         id="scores",
         title="Scores of one task",

@@ -228,12 +228,14 @@
       spec.config.legend.columns = this.root.clientWidth < 500 ? 1 : 3;
       if (this.kind === "wide") {
         spec.autosize = { type: "fit-x", contains: "padding" };
-        const lines = new Set(this.rows.map((row) => row.name)).size;
+        const line = "pair" in first ? "pair" : "name";
+        const lines = new Set(this.rows.map((row) => row[line])).size;
         if (spec.height.step) spec.height = spec.height.step * lines;
       }
       if (this.kind === "panels") {
         const width = this.root.clientWidth - 64;
-        const columns = Math.max(1, Math.min(5, Math.floor(width / 126)));
+        const panels = new Set(this.rows.map((row) => row.name)).size;
+        const columns = Math.max(1, Math.min(5, panels, Math.floor(width / 126)));
         spec.columns = columns;
         spec.config.header.labelLimit = Math.floor(width / columns) - 10;
         spec.spec.width = Math.min(220, Math.floor(width / columns) - 16);

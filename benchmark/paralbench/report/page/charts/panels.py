@@ -25,7 +25,9 @@ def layers() -> dict[str, Any]:
     dot = best.mark_point(filled=True, size=70, color=ORANGE, opacity=1).encode(
         x=x, y=y, tooltip=_tips("layer")
     )
-    text = best.mark_text(dy=-11, fontSize=11).encode(x=x, y=y, text="label:N")
+    # Beside the first layer there is no room to the left.
+    side = alt.ExprRef("datum.layer < 3 ? 'left' : 'center'")
+    text = best.mark_text(dy=-11, fontSize=11, align=side).encode(x=x, y=y, text="label:N")
     return _facets(_chance(rows), band, line, single, dot, text)
 
 

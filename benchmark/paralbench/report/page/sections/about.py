@@ -42,9 +42,10 @@ def lead(view: View) -> str:
     """The run in one or two sentences."""
     rows = view.board[~view.board["floor"]]
     tasks, upstreams = rows["task"].nunique(), len(view.run.upstreams)
-    text = f"{_many(upstreams, 'speech model')} compared on {_many(tasks, 'task')}"
-    pairs = _pairs(view)
-    text += f", and between corpora in {_many(pairs, 'setting')}." if pairs else "."
+    where = [f"on {_many(tasks, 'task')}"] if tasks else []
+    if pairs := _pairs(view):
+        where.append(f"between corpora in {_many(pairs, 'setting')}")
+    text = f"{_many(upstreams, 'speech model')} compared {', and '.join(where) or 'on nothing'}."
     ranked = next((r for r in view.rankings.values() if len(r.rows)), None)
     if ranked is None:
         return text
@@ -62,7 +63,7 @@ def _many(number: int, noun: str) -> str:
 
 def _pairs(view: View) -> int:
     pooled = view.run.pooled
-    rows = pooled[pooled["setting"] != "within"]
+    rows = pooled[~pooled["setting"].isin(["within", "ceiling"])]
     return len(rows[["task", "setting", "train_corpora", "test_corpus"]].drop_duplicates())
 
 

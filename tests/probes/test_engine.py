@@ -95,8 +95,8 @@ def test_a_probe_is_what_a_plain_loop_with_adamw_trains(corpus, layers, settings
     np.testing.assert_allclose(result.layer_weights[0], mix, atol=tolerance)
 
 
-@pytest.mark.parametrize("metric", ["ccc", "mae"])
-def test_a_regression_is_what_a_plain_loop_trains(corpus, metric):
+@pytest.mark.parametrize(("metric", "squared"), [("ccc", False), ("mae", False), ("ccc", True)])
+def test_a_regression_is_what_a_plain_loop_trains(corpus, metric, squared):
     one = corpus(layers=2)
     rng = np.random.default_rng(1)
     values = (
@@ -108,6 +108,8 @@ def test_a_regression_is_what_a_plain_loop_trains(corpus, metric):
 
     def loss(out, rows):
         t = truth[rows]
+        if squared:
+            return torch.nn.functional.mse_loss(out, t)
         if metric == "mae":
             return (out - t).abs().mean()
         covariance = ((out - out.mean()) * (t - t.mean())).mean()
@@ -115,7 +117,7 @@ def test_a_regression_is_what_a_plain_loop_trains(corpus, metric):
         return 1 - 2 * covariance / spread
 
     (result,) = train_probes(
-        RECIPE,
+        replace(RECIPE, squared=squared),
         one.features,
         Target.of_numbers(values, -100, 100),
         train,

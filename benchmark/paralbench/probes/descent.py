@@ -136,7 +136,7 @@ class _Cell:
             moments = tensor(inputs.moments)
         self._data = Data(tensor(inputs.mean), moments)
         self._target, self._recipe, self._metric = target, recipe, metric
-        self._loss, self._fixed = loss_name(target, metric), fixed
+        self._loss, self._fixed = loss_name(recipe, target, metric), fixed
         layers = 1 if recipe.layers == "each" else inputs.layers
         self._head = make_head(recipe, target.n_outputs, layers)
         self._settings = settings
@@ -252,8 +252,8 @@ class _Cell:
         return tested
 
 
-def loss_name(target: Target, metric: str) -> str:
-    """The loss that is trained where ``metric`` is what counts.
+def loss_name(recipe: Trained, target: Target, metric: str) -> str:
+    """The loss that a recipe trains where ``metric`` is what counts.
 
     Raises:
         ProbeError: the metric does not score this kind of target.
@@ -262,4 +262,6 @@ def loss_name(target: Target, metric: str) -> str:
         raise ProbeError(f"metric: {metric!r} does not score a target {target.kind!r}.")
     if target.kind == "classes":
         return "cross-entropy"
+    if recipe.squared:
+        return "squared-error"
     return "absolute-error" if metric == "mae" else "ccc"

@@ -13,7 +13,7 @@ from torch import Tensor
 from paralbench.probes.batches import Batches
 from paralbench.probes.heads import Batch, Head, Slot, Weights, mix_deviation
 from paralbench.probes.jobs import Prepared, pad
-from paralbench.probes.losses import absolute_error, concordance, cross_entropy
+from paralbench.probes.losses import absolute_error, concordance, cross_entropy, squared_error
 from paralbench.probes.recipes import Trained
 
 BETAS = (0.9, 0.999)
@@ -34,7 +34,7 @@ class Trainer:
         head: the form of the probes.
         prepared: the jobs; also an attribute.
         points: (learning rate, weight decay), for all jobs, or one point for each job alone.
-        loss: ``cross-entropy``, ``ccc`` or ``absolute-error``.
+        loss: ``cross-entropy``, ``ccc``, ``absolute-error`` or ``squared-error``.
         each: whether ``points`` holds one point per job, not the points of every job.
     """
 
@@ -182,6 +182,8 @@ class Trainer:
             return cross_entropy(outputs, truth, weights, valid)
         if self._loss == "ccc":
             return concordance(outputs, truth, valid)
+        if self._loss == "squared-error":
+            return squared_error(outputs, truth, valid)
         return absolute_error(outputs, truth, valid)
 
     def _batch(self, index: Tensor) -> Batch:

@@ -120,7 +120,7 @@ class _Cell:
         settings: Settings,
     ):
         self._target, self._recipe, self._metric = target, recipe, metric
-        self._loss, self._fixed = loss_name(target, metric), fixed
+        self._loss, self._fixed = loss_name(recipe, target, metric), fixed
         self._reader = FrameReader(frames, used, settings)
         self._memory, self._settings = settings.memory, settings
         # Of no size: what the engine takes device, type and dimensions from.

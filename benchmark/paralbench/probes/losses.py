@@ -51,3 +51,9 @@ def absolute_error(outputs: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
     """Mean absolute error; arguments and result as of :func:`concordance`."""
     share = (valid / valid.sum(1, keepdim=True))[:, None]
     return ((outputs.squeeze(3) - truth[:, None]).abs() * share).sum(2)
+
+
+def squared_error(outputs: Tensor, truth: Tensor, valid: Tensor) -> Tensor:
+    """Mean squared error; arguments and result as of :func:`concordance`."""
+    share = (valid / valid.sum(1, keepdim=True))[:, None]
+    return ((outputs.squeeze(3) - truth[:, None]).square() * share).sum(2)

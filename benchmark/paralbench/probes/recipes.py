@@ -80,6 +80,8 @@ class Trained(Recipe):
         standardised: whether each layer and dimension is standardised on the training utterances.
         balanced: whether the loss gives each class the same say.
         averaged: see ``checkpoints``.
+        squared: whether a regression is trained on the squared error (MSE), whatever scores it;
+            else on what is scored: 1 - CCC, or the absolute error.
         hidden: width of the hidden or projected layer; 0 where the head has none.
         clip: norm that a probe's gradient is cut to; None: never.
         tie: development scores within so many standard errors of the best count as equal to it, and
@@ -102,6 +104,7 @@ class Trained(Recipe):
     standardised: bool = True
     balanced: bool = True
     averaged: bool = True
+    squared: bool = False
     hidden: int = 0
     clip: float | None = None
     tie: float = 2.0
@@ -247,6 +250,7 @@ _ALL = (
         standardised=False,
         balanced=False,
         averaged=False,
+        squared=True,
         hidden=256,
         clip=1.0,
         tie=0.0,

@@ -95,7 +95,8 @@ def train_folds(
         folds: positions in ``inputs``. With ``fixed``, their draws are not looked at.
         metric: the metric that chooses; the loss of a regression follows it: 1 - CCC for ``ccc``
             and ``pearson``, the absolute error for ``mae``, so that what is trained is what is
-            scored. Classes have class-weighted cross entropy.
+            scored; a recipe may take the squared error instead. Classes have cross entropy,
+            class-weighted unless the recipe says otherwise.
         seeds: one for each draw of the folds; by default 0 to ``recipe.n_seeds - 1``.
         fixed: hyper-parameters, where nothing is to be chosen. Recipes to which they do not apply
             have fixed ones of their own.

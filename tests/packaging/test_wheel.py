@@ -57,7 +57,7 @@ def test_the_wheel_holds_the_code_and_nothing_else(repository, members):
     files = {
         file.relative_to(code).as_posix()
         for file in (code / "paralbench").rglob("*")
-        if file.is_file() and file.suffix in (".py", ".typed", ".html", ".css", ".js", ".json")
+        if file.is_file() and file.suffix in (".py", ".typed", ".j2", ".css", ".js", ".json")
     }
     held = {name for name in members if not name.startswith("paralbench/_cards/")}
     information = {name for name in held if ".dist-info/" in name}

@@ -131,18 +131,6 @@ def _sums(tally: Tally, metrics: Sequence[str]) -> dict[str, Floats]:
     return found
 
 
-def score_rows(
-    outcome: Outcome, metrics: Sequence[str], common: Mapping[str, Any], seed: int
-) -> list[Row]:
-    """Rows of the ``scores`` table without classes, groups and calibration."""
-    tally = Tally(outcome)
-    scorer = Scorer(tally, common, seed, 1.0)
-    rows = []
-    for name, summed in _sums(tally, metrics).items():
-        rows += scorer.pooled(METRICS[name], summed) + scorer.by_fold(METRICS[name], summed)
-    return rows
-
-
 class Scorer:
     """Makes rows of the ``scores`` table."""
 

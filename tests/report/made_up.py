@@ -80,6 +80,7 @@ def write_run(
     seeds: int = 5,
     utterances: int = 60,
     layers: bool = True,
+    growth: bool = False,
     failed: Sequence[tuple[str, str]] = (),
     without: Sequence[str] = (),
     suite: str = "made-up",
@@ -95,6 +96,7 @@ def write_run(
         seeds: probes of each cell.
         utterances: test utterances of each task.
         layers: whether there are probes for each layer.
+        growth: whether two corpora together train towards a third, too.
         failed: (upstream, task) that failed instead.
         without: tables that are left out.
         suite: the suite's name.
@@ -131,6 +133,12 @@ def write_run(
                 ceilings[upstream, test] = made
             else:
                 _losses(run, *made, *ceilings[upstream, test])
+    for first, second, test in permutations(corpora, 3) if growth else ():
+        common = {"train": f"{first}+{second}", "test": test, "setting": "growth"}
+        for upstream in upstreams:
+            level = skill[upstream] * run.rng.uniform(0.4, 0.8)
+            common |= {"task": "emotion", "recipe": "paralbench"}
+            _cell(run, upstream, EMOTIONS, level, **common)
     _write(run, folder, set(without))
     return folder
 

@@ -7,6 +7,7 @@ from paralbench.errors import MissingExtraError, ParalbenchError, UnknownNameErr
 from paralbench.report.plots.draw import draw
 from paralbench.report.plots.kinds import ABOUT, KINDS
 from paralbench.report.plots.options import Options
+from paralbench.tables import RunFolder
 
 from .conftest import score
 from .made_up import write_run
@@ -18,7 +19,8 @@ def run(tmp_path_factory):
         tmp_path_factory.mktemp("plots") / "run",
         upstreams=["wavlm-large", "hubert-base", "tera-960h"],
         tasks=["emotion", "age"],
-        corpora=("emodb", "iemocap"),
+        corpora=("emodb", "iemocap", "ravdess"),
+        growth=True,
         seeds=2,
         failed=[("hubert-base", "age")],
     )
@@ -75,6 +77,31 @@ def test_task_and_upstream_can_be_chosen(run, tmp_path):
     assert "age, by layer" in first
 
 
+def test_drops_are_those_of_the_table(run, tmp_path):
+    from paralbench.report.figures.numbers import number
+
+    folder = RunFolder(run)
+    scores = folder.read("scores").drop_duplicates("cell").set_index("cell")
+    lost = folder.read("drops")
+    mine = lost[lost["cell"].map(scores["upstream"]) == "hubert-base"]
+    options = Options(upstream="hubert-base")
+    told = texts(draw(run, "drops", tmp_path / "a.svg", options).read_text()).splitlines()
+    assert "emotion, hubert-base" in told
+    assert len(mine) == 6
+    for _, row in mine.iterrows():
+        cell = scores.loc[row["cell"]]
+        assert f"{cell['train_corpora']} → {cell['test_corpus']}" in told
+        assert number(row["drop"]) in told
+
+
+def test_growth_is_drawn_for_each_tested_corpus(run, tmp_path):
+    options = Options(task="emotion → ravdess")
+    told = texts(draw(run, "growth", tmp_path / "a.svg", options).read_text()).splitlines()
+    assert {"emotion → ravdess", "training corpora", "hubert-base"} <= set(told)
+    with pytest.raises(UnknownNameError, match="emotion → emodb, emotion → iemocap"):
+        draw(run, "growth", tmp_path / "b.svg", Options(task="emotion"))
+
+
 def test_a_name_with_a_dollar_is_no_formula(make_run, tmp_path):
     rows = [score("1", "a_$x^2$", "t", 0.5), score("2", "b$", "t", 0.6)]
     told = texts(draw(make_run(rows).path, "scores", tmp_path / "a.svg").read_text())
@@ -102,7 +129,11 @@ def test_another_ending_is_refused(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "kind", ["ranks", "layers", "transfer", "confusion", "efficiency", "learning-curve"]
+    "kind",
+    [
+        *("ranks", "layers", "transfer", "confusion", "efficiency", "learning-curve"),
+        *("drops", "growth"),
+    ],
 )
 def test_a_run_without_the_figure_says_why(make_run, tmp_path, kind):
     run = make_run([score("1", "only", "t", 0.5)])

@@ -13,6 +13,8 @@ ABOUT = {
     "efficiency": "score against computing time or parameters (--cost)",
     "learning-curve": "score by share of training speakers (--task)",
     "calibration": "accuracy by said probability (--task)",
+    "drops": "scores across corpora beside the ceiling, and what is lost (--task, --upstream)",
+    "growth": "score by the number of training corpora (--task 'label → tested corpus')",
 }
 
 KINDS: Registry = Registry(
@@ -29,6 +31,8 @@ KINDS: Registry = Registry(
         "efficiency": "paralbench.report.plots.costs:efficiency",
         "learning-curve": "paralbench.report.plots.panels:learning",
         "calibration": "paralbench.report.plots.panels:calibration",
+        "drops": "paralbench.report.plots.lost:drops",
+        "growth": "paralbench.report.plots.panels:growth",
     },
 )
 

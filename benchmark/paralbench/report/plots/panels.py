@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from paralbench.report.figures import answers, costs
 from paralbench.report.figures.layers import layers as profiles
 from paralbench.report.figures.numbers import number
+from paralbench.report.figures.transfer import growth as steps
 from paralbench.report.figures.view import View
 from paralbench.report.plots.kinds import COLUMN
 from paralbench.report.plots.options import Options, choose, needed, of_probe
@@ -64,6 +65,23 @@ def learning(view: View, options: Options) -> Figure:
 
     title = f"{rows['what'].iloc[0]}, learning curves"
     return _panels(rows, options, panel, "share of training speakers", title)
+
+
+def growth(view: View, options: Options) -> Figure:
+    """Score on one corpus by how many others train: dots are sets of them, the line is the mean."""
+    rows = steps(view.run)
+    rows = needed(rows, "no probe was trained on a growing number of corpora (protocol growth).")
+    rows = rows.assign(what=rows["task"] + " → " + rows["test"])
+    rows = choose(view.by_order(rows, "what"), "what", options.task, "label and tested corpus")
+    rows = of_probe(view, rows, options)
+
+    def panel(axes: Axes, part: Frame) -> None:
+        mean = part.groupby("n_corpora")["value"].mean()
+        axes.plot(mean.index, mean, "-", color=BLUE)
+        axes.plot(part["n_corpora"], part["value"], "o", color=BLUE, markersize=2.5, alpha=0.6)
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+
+    return _panels(rows, options, panel, "training corpora", rows["what"].iloc[0])
 
 
 def calibration(view: View, options: Options) -> Figure:

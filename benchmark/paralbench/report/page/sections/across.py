@@ -77,7 +77,7 @@ def _growth(view: View) -> tuple[Figure, ...]:
             "data": {"rows": rows},
             "choices": {"task": "Label", "probe": "Probe", "test": "Tested on"},
             "kind": "panels",
-            "command": None,
+            "command": view.plot("growth"),
             "columns": {
                 "task": "label",
                 "name": "upstream",

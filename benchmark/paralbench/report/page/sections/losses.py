@@ -43,7 +43,7 @@ def drops(view: View) -> tuple[tuple[Figure, ...], tuple[str, ...]]:
             "data": {"rows": rows, "ends": pd.concat(ends, ignore_index=True)[keep]},
             "choices": {"task": "Label", "probe": "Probe", "name": "Upstream"},
             "kind": "wide",
-            "command": None,
+            "command": view.plot("drops"),
             "columns": {"what": "transfer", "name": "upstream", "probe": "probe",
                         "languages": "languages", "metric": "metric", "value": "score",
                         "ceiling": "ceiling", "drop": "drop", "low": "interval from", "high": "to",

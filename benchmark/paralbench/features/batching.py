@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from paralbench.errors import ParalbenchError
 from paralbench.features.windows import windows
-from paralbench.upstreams.base import SAMPLE_RATE, Batching
+from paralbench.upstreams.base import SAMPLE_RATE, Batching, Encoder
 
 # Samples of a batch, padding included. Hidden states and the first convolutions of a large model
 # take about 20 MB for a second of audio in fp32. A CPU core gains nothing from larger batches:
@@ -61,6 +61,17 @@ class Limits:
     min_samples: int
     window_samples: int
     padded_samples: int = 0
+
+
+def limits_of(encoder: Encoder) -> Limits:
+    """The limits of an encoder."""
+    return Limits(
+        encoder.batching,
+        encoder.min_samples,
+        encoder.window_samples,
+        # Not of every encoder: what it pads a shorter waveform to by itself.
+        getattr(encoder, "padded_samples", 0),
+    )
 
 
 def cost(waveforms: int, longest: int, padded_samples: int = 0) -> int:

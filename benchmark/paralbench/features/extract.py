@@ -10,8 +10,8 @@ import numpy as np
 
 from paralbench.errors import ParalbenchError
 from paralbench.features.arithmetic import arithmetic
-from paralbench.features.batching import BUDGETS, Batch, Limits, Piece, padding_share
-from paralbench.features.collecting import TOO_SHORT, Collector
+from paralbench.features.batching import BUDGETS, Batch, Piece, limits_of, padding_share
+from paralbench.features.collecting import Collector
 from paralbench.features.device import (
     device_name,
     find_device,
@@ -23,12 +23,11 @@ from paralbench.features.encoding import BatchEncoder, Reader, Waveforms, read_a
 from paralbench.features.frame_layer import FrameLayer, layer_index
 from paralbench.features.frame_store import FrameStore, check_room, lacking, open_frames
 from paralbench.features.keys import space_description
-from paralbench.features.plans import resume_or_plan
+from paralbench.features.plans import plan_in
 from paralbench.features.pooling import Pooled
 from paralbench.features.precision import torch_dtype
 from paralbench.features.sizes import moments_bytes, size_text
 from paralbench.features.store import FeatureSpace, FeatureStore
-from paralbench.features.windows import windows
 from paralbench.features.workers import Trial, encode_in_processes
 from paralbench.upstreams.base import SAMPLE_RATE, Encoder, backend_of, fixed_precision_of
 
@@ -235,7 +234,8 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
         frames = FrameStore(space, FrameLayer(index, job.frames_dtype))
     encoder = encoder.to(job.device, torch_dtype(job.precision))
     space.write_description()
-    batches = _plan(space, missing, encoder, job)
+    budget = BUDGETS[job.device.type] if job.token_budget is None else job.token_budget
+    batches = plan_in(space, missing, budget, limits_of(encoder), job.cache, job.lengths)
     # The plan may have excluded some, and another process may have stored some.
     wanted = lacking(space, missing, second_moments=job.second_moments, frames=frames)
     collector = Collector(
@@ -282,7 +282,7 @@ def _results(
 ) -> Generator[tuple[list[Piece], list[Pooled]], None, None]:
     """The pieces of each batch and their statistics, in order; ``total`` samples in all."""
     layer = None if done.frames is None else done.frames.layer
-    padded = _limits(encoder).padded_samples
+    padded = limits_of(encoder).padded_samples
     local = BatchEncoder(encoder, job.device, job.second_moments, padded, layer)
     trial = Trial()
     for batch in batches:
@@ -318,38 +318,6 @@ def _make_room(frames: FrameStore, batches: Sequence[Batch], encoder: Encoder, j
     job.announce(
         f"frames of layer {frames.layer.index} of {len(wanted)} utterances: {size_text(size)} "
         f"under {frames.folder}"
-    )
-
-
-def _plan(space: FeatureSpace, missing: list[str], encoder: Encoder, job: _Job) -> list[Batch]:
-    limits = _limits(encoder)
-
-    def lengths(contents: Sequence[str]) -> dict[str, int]:
-        found = {
-            content: int(job.lengths[content])
-            if content in job.lengths
-            else len(job.cache.waveform(content))
-            for content in contents
-        }
-        short = [
-            content
-            for content, samples in found.items()
-            if not windows(samples, limits.window_samples, limits.min_samples)
-        ]
-        space.exclude(dict.fromkeys(short, TOO_SHORT))
-        return {content: found[content] for content in found.keys() - set(short)}
-
-    budget = BUDGETS[job.device.type] if job.token_budget is None else job.token_budget
-    return resume_or_plan(space.plans, missing, lengths, budget, limits)
-
-
-def _limits(encoder: Encoder) -> Limits:
-    return Limits(
-        encoder.batching,
-        encoder.min_samples,
-        encoder.window_samples,
-        # Not of every encoder: what it pads a shorter waveform to by itself.
-        getattr(encoder, "padded_samples", 0),
     )
 
 

@@ -11,11 +11,54 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paralbench.features.batching import Batch, Limits, plan_batches
+from paralbench.features.collecting import TOO_SHORT
 from paralbench.features.keys import canonical, encoder_key
+from paralbench.features.windows import windows
 from paralbench.storage.atomic import clean_leftovers, write_file
+
+if TYPE_CHECKING:
+    from paralbench.audio.cache import AudioCache
+    from paralbench.features.store import FeatureSpace
+
+
+def plan_in(
+    space: "FeatureSpace",
+    missing: Sequence[str],
+    budget: int,
+    limits: Limits,
+    cache: "AudioCache",
+    known: Mapping[str, int],
+) -> list[Batch]:
+    """The batches in which missing utterances of a space are encoded; see :func:`resume_or_plan`.
+
+    Utterances that are too short for the encoder are recorded as excluded.
+
+    Args:
+        space: of the features.
+        missing: contents to encode, each once.
+        budget: samples of a batch.
+        limits: of the encoder.
+        cache: the decoded audio.
+        known: samples of contents, as far as they are known; others are read from the cache.
+    """
+
+    def lengths(contents: Sequence[str]) -> dict[str, int]:
+        found = {
+            content: int(known[content]) if content in known else len(cache.waveform(content))
+            for content in contents
+        }
+        short = [
+            content
+            for content, samples in found.items()
+            if not windows(samples, limits.window_samples, limits.min_samples)
+        ]
+        space.exclude(dict.fromkeys(short, TOO_SHORT))
+        return {content: found[content] for content in found.keys() - set(short)}
+
+    return resume_or_plan(space.plans, missing, lengths, budget, limits)
 
 
 def resume_or_plan(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from paralbench.errors import StoreError
-from paralbench.storage import atomic
+from paralbench.storage import atomic, index
 from paralbench.storage.index import StoreWarning
 from paralbench.storage.keyed import KeyedStore, RaggedStore
 from paralbench.storage.shards import list_shards, write_shard
@@ -143,6 +143,25 @@ def test_a_shard_removed_meanwhile(filled, key):
         filled.get([key(n) for n in range(15)])
     filled.refresh()
     assert len(filled) == 10
+
+
+def test_shards_made_into_one_between_the_listing_and_the_reading(filled, key, monkeypatch):
+    """A store that is opened just then misses no row: the folder is listed again."""
+    names = [path.name for path in list_shards(filled.folder)]
+    rows = filled.get([key(n) for n in range(15)])
+    filled.append([key(n) for n in range(15)], rows)
+    for name in names:
+        (filled.folder / name).unlink()
+    real, listings = index.shard_names, [set(names)]
+    monkeypatch.setattr(
+        index, "shard_names", lambda folder: listings.pop() if listings else real(folder)
+    )
+    assert len(KeyedStore(filled.folder)) == 15
+
+
+def test_a_link_to_nowhere_is_no_shard(filled):
+    (filled.folder / "gone.safetensors").symlink_to(filled.folder / "nowhere")
+    assert len(KeyedStore(filled.folder)) == 15
 
 
 def test_in_a_read_only_folder_a_damaged_shard_is_passed_over(filled, key, monkeypatch):

@@ -149,7 +149,9 @@ class FeatureSpace:
 
     def excluded(self, contents: Iterable[str]) -> dict[str, str]:
         """The reason of each of the contents that is excluded."""
-        known = [content for content in dict.fromkeys(contents) if content in self._excluded]
+        asked = list(dict.fromkeys(contents))
+        lacking = set(self._excluded.missing(asked))
+        known = [content for content in asked if content not in lacking]
         if not known:
             return {}
         rows = self._excluded.get(known)["reason"]

@@ -19,6 +19,7 @@ from paralbench.storage.shards import (
     shard_names,
     write_shard,
 )
+from paralbench.storage.sorted_keys import ABSENT, SortedKeys, key_bytes, pack_keys
 
 KEYS = (
     "keys"  # (rows, 4) uint64: the 32 bytes of each sha256, as wide items so that they come first
@@ -27,6 +28,8 @@ KIND = "kind"
 
 # A mapped shard holds a file descriptor, and 1024 is a common limit for them.
 _OPEN_SHARDS = 64
+# A shard that is listed and then gone is looked for anew this often.
+_LISTINGS = 4
 
 
 class StoreWarning(UserWarning):
@@ -36,9 +39,9 @@ class StoreWarning(UserWarning):
 class ShardIndex:
     """The shards of one folder and the keys of their rows.
 
-    Only keys are kept in memory. Another process's shards are seen after :meth:`refresh`. A
-    damaged shard is renamed to ``*.damaged`` with a warning, and its rows are missing from then on.
-    Safe for several threads of a process.
+    Only keys are kept in memory, 40 bytes a row. Another process's shards are seen after
+    :meth:`refresh`. A damaged shard is renamed to ``*.damaged`` with a warning, and its rows are
+    missing from then on. Safe for several threads of a process.
 
     Args:
         folder: created on the first write.
@@ -52,23 +55,27 @@ class ShardIndex:
         self._numbers = itertools.count()
         self._shards: dict[int, str] = {}
         self._passed_over: set[str] = set()
-        self._rows: dict[bytes, int] = {}  # key to shard number << 32 | row
+        self._rows = SortedKeys()  # to shard number << 32 | row
         self._open: OrderedDict[int, Shard] = OrderedDict()
         self.layout: Header | None = None  # of the first shard
         clean_leftovers(folder)
         self.refresh()
 
     def __len__(self) -> int:
-        return len(self._rows)
+        with self._lock:
+            return len(self._rows)
 
     def __contains__(self, key: str) -> bool:
         with self._lock:
-            return key_bytes(key) in self._rows
+            return self._rows.find_one(key_bytes(key)) != ABSENT
 
     def missing(self, keys: Iterable[str]) -> list[str]:
         """Those of the keys that have no row, in order, each once."""
+        asked = list(dict.fromkeys(keys))
+        packed = pack_keys(asked)
         with self._lock:
-            return [key for key in dict.fromkeys(keys) if key_bytes(key) not in self._rows]
+            absent = self._rows.find(packed) == ABSENT
+        return [asked[at] for at in np.flatnonzero(absent)]
 
     def refresh(self) -> None:
         """Take in what other processes wrote, and forget shards that are gone."""
@@ -76,8 +83,12 @@ class ShardIndex:
             present = shard_names(self.folder)
             if not present.issuperset(self._shards.values()):
                 self._forget()
-            for name in sorted(present.difference(self._shards.values(), self._passed_over)):
-                self._take_in(name)
+            for _ in range(_LISTINGS):
+                new = sorted(present.difference(self._shards.values(), self._passed_over))
+                if self._take_in(new):
+                    break
+                # Another process made them into larger ones, and wrote those first.
+                present = shard_names(self.folder)
 
     def add(
         self, keys: Sequence[str], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]
@@ -89,7 +100,7 @@ class ShardIndex:
         )
         with self._lock:
             if path.name not in self._shards.values():
-                self._take_in(path.name)
+                self._take_in([path.name])
         return path
 
     def locate(self, keys: Sequence[str]) -> np.ndarray:
@@ -98,14 +109,15 @@ class ShardIndex:
         Raises:
             StoreError: a key has no row.
         """
+        packed = pack_keys(keys)
         with self._lock:
-            lacking = self.missing(keys)
-            if lacking:
-                raise StoreError(
-                    f"{self.folder}: {len(lacking)} of {len(keys)} rows are missing, the first is "
-                    f"{lacking[0]}. Run the step that computes them again."
-                )
-            found = np.array([self._rows[key_bytes(key)] for key in keys], dtype=np.int64)
+            found = self._rows.find(packed)
+        if (absent := np.flatnonzero(found == ABSENT)).size:
+            lacking = list(dict.fromkeys(keys[at] for at in absent.tolist()))
+            raise StoreError(
+                f"{self.folder}: {len(lacking)} of {len(keys)} rows are missing, the first is "
+                f"{lacking[0]}. Run the step that computes them again."
+            )
         return np.stack([found >> 32, found & 0xFFFFFFFF], axis=1)
 
     def shard(self, number: int) -> Shard:
@@ -140,35 +152,50 @@ class ShardIndex:
 
     def _forget(self) -> None:
         self._shards.clear()
-        self._rows.clear()
+        self._rows = SortedKeys()
         self._open.clear()
         self.layout = None
 
-    def _take_in(self, name: str) -> None:
+    def _take_in(self, names: Sequence[str]) -> bool:
+        """Take in shards; False if one of them is gone."""
+        keys, places, whole = [], [], True
+        for name in names:
+            try:
+                read = self._read_keys(name)
+            except FileNotFoundError:
+                whole = False
+                continue
+            if read is not None:
+                number = next(self._numbers)
+                self._shards[number] = name
+                keys.append(read)
+                places.append(np.arange(len(read)) | number << 32)
+        if keys:
+            self._rows.add(np.concatenate(keys), np.concatenate(places))
+        return whole
+
+    def _read_keys(self, name: str) -> np.ndarray | None:
+        """The keys of a shard; None if it is damaged or not of this store."""
         path = self.folder / name
         try:
             keys, header = read_array(path, KEYS)
         except DamagedShardError as error:
             self._set_aside(path, error)
-            return
-        except StoreError:
-            if not path.exists():  # another process set it aside
-                return
+            return None
+        except StoreError as error:
+            if not path.exists():
+                raise FileNotFoundError(name) from error
             raise
         if keys is None or header.metadata.get(KIND) != self.kind:
             self._passed_over.add(name)
             warnings.warn(
                 f"{path}: not a shard of this store ({self.kind}); passed over.",
                 StoreWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
-            return
+            return None
         self.layout = self.layout or header
-        number = next(self._numbers)
-        self._shards[number] = name
-        data = keys.tobytes()
-        for row in range(len(keys)):
-            self._rows.setdefault(data[32 * row : 32 * row + 32], number << 32 | row)
+        return keys
 
     def _set_aside(self, path: Path, error: DamagedShardError) -> None:
         try:
@@ -180,30 +207,9 @@ class ShardIndex:
         warnings.warn(
             f"{error} The shard is {what}; its rows count as missing and are computed anew.",
             StoreWarning,
-            stacklevel=4,
+            stacklevel=6,
         )
 
 
 class LostShardError(StoreError):
     """A shard that the index listed is damaged or gone; the index has been made anew."""
-
-
-def key_bytes(key: str) -> bytes:
-    """The 32 bytes of a key.
-
-    Raises:
-        StoreError: the key is not a sha256 in hex digits.
-    """
-    try:
-        data = bytes.fromhex(key)
-    except ValueError:
-        data = b""
-    if len(data) != 32:
-        raise StoreError(f"the key {key!r} is not a sha256, 64 hex digits.")
-    return data
-
-
-def pack_keys(keys: Sequence[str]) -> np.ndarray:
-    """Keys as they are stored: ``(n, 4)`` uint64."""
-    data = b"".join(key_bytes(key) for key in keys)
-    return np.frombuffer(data, np.dtype("<u8")).reshape(len(keys), 4)

@@ -5,7 +5,7 @@ nothing is ever changed in place. Two processes that write the same key waste so
 the key names what the row was computed from, so the rows are equal.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -112,9 +112,8 @@ class KeyedStore(_Store):
             return gathered
 
     def _gather(self, places: np.ndarray, into: dict[str, np.ndarray]) -> None:
-        for number in np.unique(places[:, 0]):
-            shard = self._index.shard(int(number))
-            at = np.flatnonzero(places[:, 0] == number)
+        for number, at in _by_shard(places):
+            shard = self._index.shard(number)
             for name, array in into.items():
                 source = shard.arrays.get(name)
                 if source is None or source.shape[1:] != array.shape[1:]:
@@ -232,9 +231,15 @@ class RaggedStore(_Store):
             places = self._index.locate(keys)
             found = np.empty(len(keys), np.int64)
             try:
-                for number in np.unique(places[:, 0]):
-                    at = np.flatnonzero(places[:, 0] == number)
-                    found[at] = self._index.shard(int(number)).arrays["length"][places[at, 1]]
+                for number, at in _by_shard(places):
+                    found[at] = self._index.shard(number).arrays["length"][places[at, 1]]
             except LostShardError:
                 continue
             return found
+
+
+def _by_shard(places: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Each shard's number, and which of the places ``(n, 2)`` are in it."""
+    order = np.argsort(places[:, 0], kind="stable")
+    numbers, begins = np.unique(places[order, 0], return_index=True)
+    yield from zip(numbers.tolist(), np.split(order, begins[1:]), strict=False)

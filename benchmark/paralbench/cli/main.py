@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from paralbench.cli import cards, corpora, doctor, rank, report, results, run, weights
+from paralbench.cli import cards, corpora, doctor, rank, report, results, run, store, weights
 from paralbench.errors import ParalbenchError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ run.add_to(app)
 results.add_to(app)
 rank.add_to(app)
 report.add_to(app)
+store.add_to(app)
 
 
 def main() -> None:

@@ -85,8 +85,12 @@ def write_file(folder: Path, name: str, data: bytes | memoryview) -> Path:
         return file.commit(name)
 
 
-def clean_leftovers(folder: Path) -> list[Path]:
+def clean_leftovers(folder: Path, *, remove: bool = True) -> list[Path]:
     """Remove the temporary files of writers that died; those of living writers stay.
+
+    Args:
+        folder: where they are looked for.
+        remove: False only lists them.
 
     Returns:
         What was removed. A folder that is missing or read-only is left as it is.
@@ -98,7 +102,8 @@ def clean_leftovers(folder: Path) -> list[Path]:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
                 if _is_abandoned(descriptor):
-                    path.unlink()
+                    if remove:
+                        path.unlink()
                     removed.append(path)
             finally:
                 os.close(descriptor)

@@ -17,11 +17,11 @@ from paralbench.storage.index import KEYS, LostShardError, ShardIndex
 class _Store:
     """What both stores do with keys."""
 
-    _kind: str
+    kind: str
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
-        self._index = ShardIndex(self.folder, self._kind)
+        self._index = ShardIndex(self.folder, self.kind)
 
     def __contains__(self, key: str) -> bool:
         return key in self._index
@@ -45,7 +45,7 @@ class KeyedStore(_Store):
         folder: created on the first append.
     """
 
-    _kind = "keyed rows"
+    kind = "keyed rows"
 
     def append(
         self,
@@ -146,7 +146,7 @@ class RaggedStore(_Store):
         ndim: axes of an array; all but the first have one size throughout the store.
     """
 
-    _kind = "ragged rows"
+    kind = "ragged rows"
 
     def __init__(
         self, folder: Path, *, dtypes: tuple[str, ...] = ("int16", "float32"), ndim: int = 1

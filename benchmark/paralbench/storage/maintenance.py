@@ -1,0 +1,356 @@
+"""Looking after one folder of shards: checksums, rows that are there twice, rows of elsewhere.
+
+All of it is safe while other processes read and write the folder, and at any kill: a shard is
+removed only when another that holds its rows is on the disk.
+"""
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from paralbench.errors import StoreError
+from paralbench.storage.atomic import clean_leftovers, explain, pending_file
+from paralbench.storage.index import KEYS
+from paralbench.storage.rows import join_rows, layout_of
+from paralbench.storage.shards import (
+    DamagedShardError,
+    Header,
+    Shard,
+    list_shards,
+    read_array,
+    write_shard,
+)
+from paralbench.storage.sorted_keys import ABSENT, SortedKeys, hex_keys
+
+# Shards are made into larger ones of about this size; those of half of it are left as they are.
+SHARD_BYTES = 64 * 2**20
+DAMAGED = ".damaged"
+
+_CHECKED_NAME = re.compile(r"[0-9a-f]{32}")
+_PIECE = 4 * 2**20
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A shard whose content is not what was written.
+
+    Attributes:
+        path: the shard, under the name it had.
+        why: in a few words.
+        lost: its keys that no whole shard of the folder holds, as far as it can still be read.
+    """
+
+    path: Path
+    why: str
+    lost: tuple[str, ...] = ()
+
+
+@dataclass
+class Scrubbed:
+    """What :func:`scrub` found.
+
+    Attributes:
+        shards, nbytes: what was read.
+        damaged: and set aside, unless only looked for.
+        unverified: shards without a checksum in their name, which nothing can be said of.
+        leftovers: temporary files of writers that died.
+    """
+
+    shards: int = 0
+    nbytes: int = 0
+    damaged: list[Damage] = field(default_factory=list)
+    unverified: list[Path] = field(default_factory=list)
+    leftovers: list[Path] = field(default_factory=list)
+
+
+@dataclass
+class Compacted:
+    """What :func:`compact` did, or would do.
+
+    Attributes:
+        before, after: shards that were small or held rows twice, and those made of them.
+        doubles: rows that were there more than once.
+        nbytes: of these rows, about.
+        damaged: shards that were left alone because their checksum is wrong.
+    """
+
+    before: int = 0
+    after: int = 0
+    doubles: int = 0
+    nbytes: int = 0
+    damaged: list[Path] = field(default_factory=list)
+
+
+@dataclass
+class Taken:
+    """What :func:`take_rows` took.
+
+    Attributes:
+        rows, nbytes: that are new here.
+        known: rows that were here already, or are not wanted.
+        damaged: shards of the source whose checksum is wrong; nothing of them was taken.
+    """
+
+    rows: int = 0
+    nbytes: int = 0
+    known: int = 0
+    damaged: list[Damage] = field(default_factory=list)
+
+
+def scrub(folder: Path, *, dry_run: bool = False) -> Scrubbed:
+    """Read every shard whole and compare it with the checksum in its name.
+
+    Args:
+        folder: of one store.
+        dry_run: rename and remove nothing.
+
+    Raises:
+        StoreError: the folder cannot be read, or a damaged shard cannot be renamed.
+    """
+    found, whole = Scrubbed(), SortedKeys()
+    wrong: list[tuple[Path, str]] = []
+    for path in list_shards(folder):
+        with suppress(FileNotFoundError):  # another process was first
+            size = path.stat().st_size
+            why = fault(path)
+            found.shards, found.nbytes = found.shards + 1, found.nbytes + size
+            if why is not None:
+                wrong.append((path, why))
+                continue
+            if not _CHECKED_NAME.fullmatch(path.stem):
+                found.unverified.append(path)
+            _add_keys(whole, path)
+    for path, why in wrong:
+        found.damaged.append(Damage(path, why, _lost(path, whole)))
+        if not dry_run:
+            set_aside(path)
+    found.leftovers = clean_leftovers(folder, remove=not dry_run)
+    return found
+
+
+def fault(path: Path) -> str | None:
+    """What is wrong with a shard; None if nothing is, as far as its name tells.
+
+    Raises:
+        FileNotFoundError: it is gone.
+        StoreError: the system refuses to open it.
+    """
+    try:
+        shard = Shard.open(path)
+        if _CHECKED_NAME.fullmatch(path.stem):
+            shard.verify()
+    except DamagedShardError as error:
+        return str(error).removeprefix(f"{path}: ")
+    except StoreError:
+        if not path.exists():
+            raise FileNotFoundError(path) from None
+        raise
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # the disk cannot give it back
+        return f"cannot be read: {error.strerror}"
+    return None
+
+
+def set_aside(path: Path) -> None:
+    """Rename a damaged shard, so that no store reads it.
+
+    Raises:
+        StoreError: it cannot be renamed.
+    """
+    try:
+        path.rename(path.with_name(path.name + DAMAGED))
+    except FileNotFoundError:
+        return  # another process was first
+    except OSError as error:
+        raise explain(path.parent, error) from error
+
+
+def known_keys(folder: Path) -> SortedKeys:
+    """The keys of a folder's shards, each once, without those of damaged shards."""
+    known = SortedKeys()
+    for path in list_shards(folder):
+        _add_keys(known, path)
+    return known
+
+
+def compact(folder: Path, *, dry_run: bool = False, shard_bytes: int = SHARD_BYTES) -> Compacted:
+    """Make few large shards of many small ones, and leave out rows that are there twice.
+
+    Shards are joined where they hold the same arrays and say the same of how they were made. Of a
+    row that is there twice the first one stays, which is the one that is read.
+
+    Raises:
+        StoreError: a shard cannot be read or written.
+    """
+    done, known = Compacted(), SortedKeys()
+    groups: defaultdict[object, list[tuple[Path, np.ndarray]]] = defaultdict(list)
+    for number, path in enumerate(list_shards(folder)):
+        read = _keys(path)
+        if read is None:
+            continue
+        keys, header = read
+        places = np.arange(len(keys)) | number << 32
+        known.add(keys, places)
+        live = np.flatnonzero(known.find(keys) == places)
+        size, doubles = path.stat().st_size, len(keys) - len(live)
+        if doubles or size < shard_bytes / 2:
+            how = (layout_of(header), tuple(sorted(header.metadata.items())))
+            groups[how].append((path, live))
+            done.doubles += doubles
+            done.nbytes += round(size * doubles / len(keys))
+    for group in groups.values():
+        for batch in _batches(group, shard_bytes):
+            if len(batch) > 1 or len(batch[0][1]) < _rows_of(batch[0][0]):
+                done.before += len(batch)
+                done.after += _rewrite(batch, done, dry_run)
+    return done
+
+
+def take_rows(
+    source: Path, folder: Path, *, without: SortedKeys | None = None, dry_run: bool = False
+) -> Taken:
+    """Copy the rows of another folder of shards that are missing in this one.
+
+    Args:
+        source: is only read.
+        folder: created if there is anything to take.
+        without: keys that are not wanted here.
+        dry_run: only count.
+
+    Raises:
+        StoreError: the source holds other arrays than this folder, or nothing can be written.
+    """
+    taken, known = Taken(), known_keys(folder)
+    layout = next((layout_of(header) for _, header in _headers(folder)), None)
+    for path in list_shards(source):
+        why = fault(path)
+        read = _keys(path) if why is None else None
+        if read is None:
+            taken.damaged.append(Damage(path, why or "no shard of a store"))
+            continue
+        keys, header = read
+        layout = layout or layout_of(header)
+        if layout_of(header) != layout:
+            raise StoreError(
+                f"{path}: holds {layout_of(header)}, but {folder} holds {layout}. Nothing of this "
+                "shard was taken."
+            )
+        before = len(known)
+        fresh = known.find(keys) == ABSENT
+        if without is not None:
+            fresh &= without.find(keys) == ABSENT
+        rows = np.flatnonzero(fresh)
+        known.add(keys[rows], rows)
+        taken.rows += len(known) - before
+        taken.known += len(keys) - len(rows)
+        if not len(rows):
+            continue
+        taken.nbytes += round(path.stat().st_size * len(rows) / len(keys))
+        if dry_run:
+            continue
+        if len(rows) == len(keys):
+            copy_checked(path, folder)
+        else:
+            shard = Shard.open(path)
+            write_shard(folder, join_rows([(shard, rows)]), shard.metadata)
+    return taken
+
+
+def copy_checked(path: Path, folder: Path) -> None:
+    """Copy a file that is named by its sha256 (its first 32 digits), whole or not at all.
+
+    Raises:
+        DamagedShardError: the content is not what the name says; nothing is left in the folder.
+        StoreError: nothing can be written.
+    """
+    digest = hashlib.sha256()
+    with pending_file(folder) as file, path.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            digest.update(piece)
+            file.write(piece)
+        if not digest.hexdigest().startswith(path.stem):
+            raise DamagedShardError(f"{path}: the content's sha256 is not what the name says.")
+        file.commit(path.name)
+
+
+def _rewrite(batch: Sequence[tuple[Path, np.ndarray]], done: Compacted, dry_run: bool) -> int:
+    """Write one shard of the live rows of several and remove these; how many there are then."""
+    if dry_run:
+        return int(any(len(rows) for _, rows in batch))
+    parts = []
+    for path, rows in batch:
+        if fault(path) is not None:
+            done.damaged.append(path)
+        else:
+            parts.append((Shard.open(path), rows))
+    if not parts:
+        return 0
+    made = None
+    if any(len(rows) for _, rows in parts):
+        folder, metadata = parts[0][0].path.parent, parts[0][0].metadata
+        made = write_shard(folder, join_rows(parts), metadata)
+    for shard, _ in parts:
+        if shard.path != made:
+            shard.path.unlink(missing_ok=True)
+    return int(made is not None)
+
+
+def _batches(
+    group: Sequence[tuple[Path, np.ndarray]], most: int
+) -> Iterator[list[tuple[Path, np.ndarray]]]:
+    """Shards in portions of about ``most`` bytes."""
+    batch, size = [], 0
+    for path, rows in group:
+        mine = path.stat().st_size
+        if batch and size + mine > most:
+            yield batch
+            batch, size = [], 0
+        batch.append((path, rows))
+        size += mine
+    if batch:
+        yield batch
+
+
+def _keys(path: Path) -> tuple[np.ndarray, Header] | None:
+    """The keys of a shard; None if it is damaged, gone, or has none."""
+    try:
+        keys, header = read_array(path, KEYS)
+    except DamagedShardError:
+        return None
+    except StoreError:
+        if path.exists():
+            raise
+        return None
+    return None if keys is None else (keys, header)
+
+
+def _headers(folder: Path) -> Iterator[tuple[Path, Header]]:
+    for path in list_shards(folder):
+        read = _keys(path)
+        if read is not None:
+            yield path, read[1]
+
+
+def _rows_of(path: Path) -> int:
+    read = _keys(path)
+    return 0 if read is None else len(read[0])
+
+
+def _add_keys(known: SortedKeys, path: Path) -> None:
+    read = _keys(path)
+    if read is not None:
+        known.add(read[0], np.arange(len(read[0])))
+
+
+def _lost(path: Path, whole: SortedKeys) -> tuple[str, ...]:
+    read = _keys(path)
+    if read is None:
+        return ()
+    return tuple(hex_keys(read[0][whole.find(read[0]) == ABSENT]))

@@ -28,7 +28,8 @@ def write_run(path, cells, classes="no yes"):
     Args:
         path: the folder.
         cells: of each the upstream, the task, the columns of its score row that differ from the
-            usual ones, and truth, predictions and speakers (None: no predictions).
+            usual ones, and truth, predictions, speakers and, if any, sessions (None: no
+            predictions).
         classes: the class names of the cards, joined by blanks.
     """
     run = RunFolder(path)
@@ -57,7 +58,7 @@ def write_run(path, cells, classes="no yes"):
     return run
 
 
-def _predictions(cell, layer, truth, prediction, speaker):
+def _predictions(cell, layer, truth, prediction, speaker, session=None):
     frames = [
         pd.DataFrame(
             {
@@ -68,6 +69,7 @@ def _predictions(cell, layer, truth, prediction, speaker):
                 "corpus": "corpus",
                 "utterance": [f"u{one:04}" for one in range(len(truth))],
                 "speaker": speaker,
+                "session": session,
                 "gender": None,
                 "language": None,
                 "truth": [str(one) for one in truth],

@@ -323,6 +323,7 @@ def _predictions(cell, truth, answers, names, corpus):
         rows += [
             {"cell": cell, "seed": str(seed), "layer": "mix", "fold": "1", "corpus": corpus,
              "utterance": f"u{i}", "speaker": f"s{i % 12}",
+             "session": None,
              "gender": "female" if i % 2 else "male", "language": None, "truth": told[i],
              "prediction": spoken[i]}
             for i in range(len(told))

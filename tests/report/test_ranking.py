@@ -81,8 +81,7 @@ def test_utterances_that_one_lacks_are_left_out_and_counted(tables):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"interval_method": "session-bootstrap"}, "intervals are over sessions"),
-        ({"interval_method": "utterance-bootstrap"}, "intervals are over utterances"),
+        ({"interval_method": "session-bootstrap"}, "sessions unknown"),
         ({"speaker": None}, "speakers unknown"),
         ({"speakers": 4}, "4 speakers; at least 5 are needed"),
         ({"predictions": None}, "no predictions in this folder"),
@@ -103,6 +102,22 @@ def test_what_cannot_be_compared_has_a_reason(tables, change, reason):
     assert found.difference.reason.startswith(reason)
     assert found.difference.p_value is None
     assert found.difference.value > 0
+
+
+@pytest.mark.parametrize("unit", ["session", "utterance"])
+def test_without_speakers_what_the_intervals_resample_is_compared(tables, unit):
+    truth, good, session = answers(0.8)
+    _, bad, _ = answers(0.6)
+    nobody = [None] * len(truth)
+    row = {"interval_method": f"{unit}-bootstrap"}
+    run = tables(
+        ("good", "t", row, (truth, good, nobody, session)),
+        ("bad", "t", row, (truth, bad, nobody, session)),
+    )
+    found = compare(run, "t", "good", "bad").difference
+    assert found == difference(METRICS["uar"], truth, good, bad, session, seed=0, unit=unit)
+    assert found.p_value < 0.05
+    assert found.n_units == {"session": 12, "utterance": 240}[unit]
 
 
 def test_unknown_names_and_several_pairs_are_refused(tables):

@@ -8,8 +8,9 @@ from sklearn.metrics import balanced_accuracy_score
 
 from paralbench.probes.recipes import get_recipe
 from paralbench.runner.transfer_drops import Ceiling, drop_rows, with_normalised
-from paralbench.runner.transfer_predictions import Predicted, in_common
+from paralbench.runner.transfer_predictions import Predicted, in_common, read_predictions
 from paralbench.runner.transfer_priors import loss_prior
+from paralbench.tables import TABLES, RunFolder
 
 CLASSES = ("no", "yes")
 
@@ -21,7 +22,7 @@ def predicted(right, n=8):
     said = np.where(position < np.repeat(right, n), truth, 1 - truth)
     speakers = np.repeat([f"c/s{one}" for one in range(len(right))], n)
     names = np.array([f"{speaker}-{at}" for speaker, at in zip(speakers, position, strict=True)])
-    return Predicted(names, speakers, truth, said[None], None)
+    return Predicted(names, "speaker", speakers, truth, said[None], None)
 
 
 def scores(**values):
@@ -66,8 +67,8 @@ def test_an_error_drops_upwards():
     speakers = np.repeat([f"c/{one}" for one in "abcdef"], 2)
     names = np.array([f"c/{at:02d}" for at in range(12)])
     wobble = np.tile([0.1, -0.1, 0.05, -0.05], 3)
-    here = Predicted(names, speakers, truth, (truth + 3 * wobble)[None], None)
-    top = Predicted(names, speakers, truth, (truth + wobble)[None], None)
+    here = Predicted(names, "speaker", speakers, truth, (truth + 3 * wobble)[None], None)
+    top = Predicted(names, "speaker", speakers, truth, (truth + wobble)[None], None)
     ceiling = Ceiling("top", {"mix": top}, {"mix": 10})
     table = scores(mae=0.2, ccc=0.4)
     rows = drop_rows("cell", ("mae", "ccc"), (), {"mix": here}, table, ceiling, None, seed=0)
@@ -114,12 +115,30 @@ def test_without_a_ceiling_the_score_and_the_reason_are_left():
 
 def test_unknown_speakers_leave_a_drop_without_an_interval():
     here, top = predicted([4, 5, 6, 3, 4, 7]), predicted([6, 8, 6, 5, 7, 8])
-    unknown = Predicted(here.names, None, here.truth, here.prediction, None)
+    unknown = Predicted(here.names, "speaker", None, here.truth, here.prediction, None)
     (row,) = rows_of(unknown, top)
     assert row["drop"] is not None
     assert row["ci_low"] is None
     assert row["interval_method"] == "none: speakers unknown"
     assert row["n_speakers"] is None
+
+
+def test_where_no_speaker_is_known_sessions_are_resampled_else_utterances(tmp_path):
+    run = RunFolder(tmp_path)
+    names = TABLES["predictions"].names
+    for cell, session in (("sessions", [f"s{one // 4}" for one in range(48)]), ("none", None)):
+        frame = pd.DataFrame({name: [None] * 48 for name in names})
+        frame = frame.assign(
+            cell=cell, seed="0", layer="mix", fold="0", corpus="c", session=session,
+            utterance=[f"u{one:02}" for one in range(48)], truth="a",
+            prediction=["a", "b"] * 24,
+        )  # fmt: skip
+        run.write(cell, {"predictions": frame})
+    sessions = read_predictions(run, "sessions", CLASSES)["mix"]
+    assert sessions.unit == "session"
+    assert sorted(set(sessions.units)) == sorted(f"c/s{one}" for one in range(12))
+    utterances = read_predictions(run, "none", CLASSES)["mix"]
+    assert (utterances.unit, utterances.units) == ("utterance", None)
 
 
 def test_normalised_rows_are_beside_those_of_uar():

@@ -24,6 +24,24 @@ def test_rows_of_finished_cells_are_read_back(tmp_path):
     assert run.read("scores")[["cell", "value"]].values.tolist() == [["cell-1", 0.25]]
 
 
+def test_columns_that_came_after_a_file_was_written_are_empty(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    run.enter({"a": "cell-1", "b": "cell-2"})
+    run.write("cell-1", {"scores": scores("cell-1")})
+    run.write("cell-2", {"scores": scores("cell-2")})
+    older = run.path / "scores" / "cell-1.parquet"
+    pd.read_parquet(older).drop(columns="variant").to_parquet(older)
+    assert run.read("scores")["variant"].fillna("none").tolist() == ["none", "x"]
+    found = run.read_cells("scores", ["cell-1"], ["cell", "variant"])
+    assert found.values.tolist() == [["cell-1", None]]
+    run.publish(tmp_path / "published")
+    published = RunFolder(tmp_path / "published").read("scores")
+    assert published["variant"].fillna("none").tolist() == ["none", "x"]
+    pd.read_parquet(older).drop(columns="value").to_parquet(older)
+    with pytest.raises(StoreError, match="damaged"):
+        run.read_cells("scores", ["cell-1"], ["value"])
+
+
 def test_a_cell_that_takes_over_a_slot_hides_the_older_rows_but_keeps_the_file(tmp_path):
     run = RunFolder(tmp_path)
     run.enter({"slot": "old"})

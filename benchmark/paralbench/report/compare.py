@@ -11,7 +11,7 @@ from paralbench.metrics import METRICS
 from paralbench.report.comparison import Compare, comparer
 from paralbench.report.figures.cells import title
 from paralbench.report.reading import Frame, Run, measure
-from paralbench.report.run_tables import RunTables
+from paralbench.report.run_tables import COMPARED, RunTables
 from paralbench.statistics.multiple import holm
 from paralbench.statistics.ranking import LEVEL
 from paralbench.tables import RunFolder, frames
@@ -100,9 +100,8 @@ class _Both(RunTables):
     def predictions(self, cell: str, layer: str) -> pd.DataFrame:
         """The predictions of a cell's probe; empty where there are none."""
         number, _, name = cell.partition(" ")
-        columns = ["cell", "seed", "layer", "corpus", "utterance", "speaker", "truth", "prediction"]
         folder = self.run if number == "1" else self.other
-        found = folder.read_cells("predictions", [name], columns)
+        found = folder.read_cells("predictions", [name], COMPARED)
         return frames.rows(found, found["layer"] == layer).reset_index(drop=True)
 
 

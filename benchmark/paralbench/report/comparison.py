@@ -16,6 +16,7 @@ from paralbench.report.run_tables import RunTables, row_name, score_rows, where
 from paralbench.statistics.multiple import holm
 from paralbench.statistics.paired import RESAMPLES, Difference, difference
 from paralbench.statistics.ranking import LEVEL
+from paralbench.statistics.sample import Unit
 
 EQUAL = 1e-12  # scores that differ by less are the same
 
@@ -69,7 +70,7 @@ class Standings:
 
 @dataclass(frozen=True)
 class _Answers:
-    """Truth ``(n,)``, predictions ``(seeds, n)`` and speakers of utterances in their order.
+    """Truth ``(n,)``, predictions ``(seeds, n)``, speakers and sessions of utterances in order.
 
     Classes are indices of ``names``, which is empty for numbers.
     """
@@ -77,7 +78,7 @@ class _Answers:
     utterances: pd.MultiIndex
     truth: npt.NDArray[Any]
     prediction: npt.NDArray[Any]
-    speakers: npt.NDArray[Any]
+    units: dict[str, npt.NDArray[Any]]  # speaker or session to each utterance's
     names: list[str]
 
 
@@ -98,7 +99,7 @@ def compare(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Comparison:
-    """The difference of two upstreams' primary scores on a task, over speakers.
+    """The difference of two upstreams' primary scores on a task, over what its interval resamples.
 
     Args:
         tables: a run's tables.
@@ -115,8 +116,7 @@ def compare(
 
     Returns:
         the comparison; its difference has a reason instead of an interval where speakers are
-        unknown or too few, the interval of the score is not over speakers, or there are no
-        predictions.
+        unknown or too few, or there are no predictions.
 
     Raises:
         UnknownNameError: no such score.
@@ -161,10 +161,7 @@ def comparer(tables: RunTables, *, resamples: int = RESAMPLES, seed: int = 0) ->
         at_one, at_two = _common(one.utterances, two.utterances)
         n = len(at_one)
         counts = n, len(one.utterances) + len(two.utterances) - 2 * n
-        unit = str(first.interval_method).split("-")[0]
-        if unit in ("session", "utterance"):
-            reason = f"intervals are over {unit}s, and predictions name speakers only"
-            return _nothing(first, second, reason), *counts
+        unit = _unit(first.interval_method)
         if not n:
             return _nothing(first, second, "no utterance in common"), *counts
         classes = _classes(tables.classes.get(first.cell, ""), {*one.names, *two.names})
@@ -179,7 +176,8 @@ def comparer(tables: RunTables, *, resamples: int = RESAMPLES, seed: int = 0) ->
             true,
             _indices(one.prediction[:, at_one], one, classes),
             _indices(two.prediction[:, at_two], two, classes),
-            one.speakers[at_one],
+            None if unit == "utterance" else one.units[unit][at_one],
+            unit=unit,
             seed=seed,
             resamples=resamples,
             classes=classes or None,
@@ -251,15 +249,23 @@ def _answers(frame: pd.DataFrame, kind: str) -> _Answers | str:
         names = [str(name) for name in found]
     else:
         both = pd.concat([part["truth"], frame["prediction"]]).to_numpy(dtype=np.float64)
-    speakers = (part["corpus"] + "/" + part["speaker"]).to_numpy(dtype=object)
-    speakers[part["speaker"].isna().to_numpy()] = None
+    units = {}
+    for unit in ("speaker", "session"):
+        known = part[unit].notna()
+        units[unit] = np.where(known, part["corpus"] + "/" + part[unit].astype(str), None)
     return _Answers(
         utterances,
         both[:size],
         both[size:].reshape(seeds, size),
-        speakers,
+        units,
         names,
     )
+
+
+def _unit(method: object) -> Unit:
+    """What a score's interval resamples; speakers where it has none."""
+    found = str(method).split("-")[0]
+    return "session" if found == "session" else "utterance" if found == "utterance" else "speaker"
 
 
 def _common(one: pd.MultiIndex, two: pd.MultiIndex) -> tuple[Any, Any]:

@@ -128,7 +128,7 @@ class Run:
     @cached_property
     def compared(self) -> RunTables:
         """The tables as rankings and leaderboards take them."""
-        return _Once(**vars(RunTables.read(self.folder)))
+        return RunTables.read(self.folder)
 
     @cached_property
     def scores(self) -> Frame:
@@ -179,24 +179,6 @@ class Run:
     def suites(self) -> list[str]:
         """The suites that the rows name."""
         return sorted(set(self.table("scores")["suite"].dropna()))
-
-
-@dataclass(frozen=True)
-class _Once(RunTables):
-    """A run's tables whose predictions are read once, not cell by cell from one large file."""
-
-    @cached_property
-    def _by_cell(self) -> dict[str, Any]:
-        columns = ["cell", "seed", "layer", "corpus", "utterance", "speaker", "truth", "prediction"]
-        found: Frame = self.run.read_cells("predictions", set(self.scores["cell"]), columns)
-        return dict(iter(found.groupby("cell", sort=False)))
-
-    def predictions(self, cell: str, layer: str) -> Frame:
-        """The predictions of a cell's probe, without probabilities; empty where there are none."""
-        found: Frame = self._by_cell.get(cell)
-        if found is None:
-            return TABLES["predictions"].empty()
-        return found[found["layer"] == layer].reset_index(drop=True)
 
 
 def whole(scores: Frame) -> Column:

@@ -2,13 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 
-from paralbench.tables import RunFolder, frames, slots
+from paralbench.tables import TABLES, RunFolder, frames, slots
 from paralbench.tables.slots import FLOORS
+
+# What of the predictions comparisons read.
+COMPARED = ["cell", "seed", "layer", "corpus", "utterance", "speaker", "session", "truth"]
+COMPARED += ["prediction"]
 
 
 @dataclass(frozen=True)
@@ -73,10 +78,17 @@ class RunTables:
             run=run,
         )
 
+    @cached_property
+    def _by_cell(self) -> dict[str, pd.DataFrame]:
+        """All predictions, read once: of published tables each reading goes through all of them."""
+        found = self.run.read_cells("predictions", set(self.scores["cell"]), COMPARED)
+        return {str(cell): part for cell, part in found.groupby("cell", sort=False)}
+
     def predictions(self, cell: str, layer: str) -> pd.DataFrame:
         """The predictions of a cell's probe, without probabilities; empty where there are none."""
-        columns = ["cell", "seed", "layer", "corpus", "utterance", "speaker", "truth", "prediction"]
-        found = self.run.read_cells("predictions", [cell], columns)
+        found = self._by_cell.get(cell)
+        if found is None:
+            return TABLES["predictions"].empty()
         return frames.rows(found, found["layer"] == layer).reset_index(drop=True)
 
     def why_failed(self) -> dict[str, str]:

@@ -266,7 +266,7 @@ def prediction_frame(
     """
     parts = []
     for index, seed in enumerate(outcome.seeds):
-        part = frame[["corpus", "utterance", "speaker", "gender", "language"]].copy()
+        part = frame[["corpus", "utterance", "speaker", "session", "gender", "language"]].copy()
         part.insert(0, "fold", outcome.fold)
         part.insert(0, "layer", outcome.layer)
         part.insert(0, "seed", seed)

@@ -130,7 +130,9 @@ def _compared(
         "ci_high": ends[1] if ends else None,
         "interval_method": found.method,
         "n_utterances": len(one.names),
-        "n_speakers": None if one.speakers is None else len(set(one.speakers)),
+        "n_speakers": len(set(one.units))
+        if one.unit == "speaker" and one.units is not None
+        else None,
     }
 
 
@@ -143,8 +145,9 @@ def _difference(
         one.truth,
         other.prediction,
         one.prediction,
-        one.speakers,
+        one.units,
         seed=seed,
+        unit=one.unit,
         resamples=RESAMPLES,
         n_classes=len(classes) or None,
         classes=classes or None,

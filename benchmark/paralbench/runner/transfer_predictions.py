@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from paralbench.statistics.sample import Unit
 from paralbench.tables import RunFolder
 from paralbench.tables.frames import column
 
@@ -19,14 +20,16 @@ class Predicted:
 
     Attributes:
         names: ``corpus/utterance`` of each utterance, sorted, ``(n,)``.
-        speakers: ``corpus/speaker``, ``(n,)``; None where one is unknown.
+        unit: what is resampled: the speaker; where none is known the session, else the utterance.
+        units: ``corpus/speaker`` or ``corpus/session``, ``(n,)``; None where one is unknown.
         truth: class indices, or numbers, ``(n,)``.
         prediction: the same for each seed, ``(seeds, n)``.
         probability: of the classes, ``(seeds, n, classes)``; None where there is none.
     """
 
     names: npt.NDArray[np.str_]
-    speakers: npt.NDArray[np.str_] | None
+    unit: Unit
+    units: npt.NDArray[np.str_] | None
     truth: np.ndarray
     prediction: np.ndarray
     probability: Floats | None
@@ -36,7 +39,7 @@ class Predicted:
         return replace(
             self,
             names=self.names[rows],
-            speakers=None if self.speakers is None else self.speakers[rows],
+            units=None if self.units is None else self.units[rows],
             truth=self.truth[rows],
             prediction=self.prediction[:, rows],
             probability=None if self.probability is None else self.probability[:, rows],
@@ -76,8 +79,14 @@ def read_predictions(
 def _of_layer(frame: pd.DataFrame, classes: tuple[str, ...]) -> Predicted:
     n_seeds = column(frame, "seed").nunique()
     first = frame.iloc[: len(frame) // n_seeds]
-    unknown = column(first, "speaker").isna().to_numpy(dtype=bool).any()
-    speakers = None if unknown else (first["corpus"] + "/" + first["speaker"]).to_numpy(dtype=str)
+    unit: Unit = "utterance"
+    if column(first, "speaker").notna().any():
+        unit = "speaker"
+    elif column(first, "session").notna().any():
+        unit = "session"
+    units = None
+    if unit != "utterance" and not column(first, unit).isna().any():
+        units = (first["corpus"] + "/" + first[unit]).to_numpy(dtype=str)
     columns = [f"probability {name}" for name in classes]
     probability = None
     if classes and set(columns) <= set(frame.columns):
@@ -86,7 +95,8 @@ def _of_layer(frame: pd.DataFrame, classes: tuple[str, ...]) -> Predicted:
             probability = found.reshape(n_seeds, len(first), len(classes))
     return Predicted(
         column(first, "name").to_numpy(dtype=str),
-        speakers,
+        unit,
+        units,
         _values(column(first, "truth"), classes),
         _values(column(frame, "prediction"), classes).reshape(n_seeds, len(first)),
         probability,

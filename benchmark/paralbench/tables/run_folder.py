@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from paralbench.errors import StoreError
+from paralbench.errors import Fault, StoreError
 from paralbench.storage.atomic import write_file
 from paralbench.tables.schema import TABLES
 
@@ -57,13 +57,14 @@ class RunFolder:
         with suppress(FileNotFoundError):
             self._file("failures", cell).unlink()
 
-    def fail(self, cell: str, stage: str, error: BaseException, when: str) -> None:
+    def fail(self, cell: str, stage: str, error: BaseException | Fault, when: str) -> None:
         """Record that a cell failed; other cells go on."""
+        fault = error if isinstance(error, Fault) else Fault.of(error)
         row = {
             "cell": cell,
             "stage": stage,
-            "error": type(error).__name__,
-            "message": str(error) or repr(error),
+            "error": fault.error,
+            "message": fault.message,
             "when": when,
         }
         table = TABLES["failures"].to_arrow(pd.DataFrame([row]))
@@ -111,9 +112,9 @@ class RunFolder:
             )
         published = self.path / f"{table}.parquet"
         if published.is_file():
-            return _read(published)
+            return _read(published, table)
         files = [self._file(table, cell) for cell in sorted(set(self.cells().values()))]
-        frames = [_read(file) for file in files if file.is_file()]
+        frames = [_read(file, table) for file in files if file.is_file()]
         if not frames:
             return TABLES[table].empty()
         return pd.concat(frames, ignore_index=True)
@@ -129,9 +130,9 @@ class RunFolder:
         names = None if columns is None else list(columns)
         wanted, published = set(cells), self.path / f"{table}.parquet"
         if published.is_file():
-            return _read(published, columns=names, filters=[("cell", "in", wanted)])
+            return _read(published, table, names, filters=[("cell", "in", wanted)])
         files = [self._file(table, cell) for cell in sorted(wanted)]
-        frames = [_read(file, columns=names) for file in files if file.is_file()]
+        frames = [_read(file, table, names) for file in files if file.is_file()]
         if not frames:
             return TABLES[table].empty().reindex(columns=names or TABLES[table].names)
         return pd.concat(frames, ignore_index=True)
@@ -170,8 +171,17 @@ def _parquet(table: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _read(file: Path, **part: Any) -> pd.DataFrame:
+def _read(
+    file: Path, table: str, columns: list[str] | None = None, filters: Any = None
+) -> pd.DataFrame:
+    """A file of a table; columns that came after it was written, and may be missing, are empty."""
     try:
-        return pq.read_table(file, **part).to_pandas()
+        have = pq.read_schema(file).names
+        wanted = TABLES[table].names if columns is None else columns
+        optional = {column.name for column in TABLES[table].columns if column.optional}
+        newer = [name for name in wanted if name in optional and name not in have]
+        named = None if columns is None else [name for name in columns if name not in newer]
+        frame = pq.read_table(file, columns=named, filters=filters).to_pandas()
     except (pa.ArrowInvalid, OSError) as error:
         raise StoreError(f"{file}: damaged ({error}); delete it and run again.") from None
+    return frame.assign(**dict.fromkeys(newer))

@@ -154,6 +154,7 @@ PREDICTIONS = Table(
         ("corpus", "string", "corpus id"),
         ("utterance", "string", "utterance id"),
         ("speaker", "string", "speaker id", True),
+        ("session", "string", "session id: what is resampled where speakers are unknown", True),
         ("gender", "string", "group column", True),
         ("language", "string", "group column", True),
         ("truth", "string", "the label, a number for regression"),

@@ -20,8 +20,8 @@ class HiddenStates:
 
     Attributes:
         layers: for each layer a tensor ``(batch, frames, dim)``.
-        lengths: valid frames of each utterance ``(batch,)``, int64; frames beyond are padding and
-            may hold anything finite.
+        lengths: valid frames of each utterance ``(batch,)``, int64, best on the CPU (see
+            :meth:`Encoder.forward`); frames beyond are padding and may hold anything finite.
     """
 
     layers: "Sequence[torch.Tensor]"
@@ -43,6 +43,8 @@ class Encoder(Protocol):
         fixed_precision: optional; the name of the precision it computes in, whatever :meth:`to` is
             asked for, so that no feature key or table tells of another.
         padded_samples: optional; what the encoder itself pads every waveform to, as Whisper does.
+        attention_samples: optional; the longest stretch that attention spans, where windows are cut
+            again inside the encoder.
         weights_key: sha256 over what determines the features beside the audio: weights, config.
     """
 
@@ -63,7 +65,8 @@ class Encoder(Protocol):
         Args:
             waveforms: ``(batch, samples)``, 16 kHz mono, zero beyond each length; float32 in every
                 precision, so that the encoder casts where it is safe.
-            lengths: valid samples of each, ``(batch,)``, int64.
+            lengths: valid samples of each, ``(batch,)``, int64; an extraction gives them on the
+                CPU, so that to look at them is not to wait for the device.
 
         Returns:
             Hidden states that, in fp32, do not depend on what shares the batch (relative L2

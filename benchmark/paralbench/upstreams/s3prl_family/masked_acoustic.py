@@ -128,6 +128,8 @@ class MaskedAcousticEncoder:
         # A spectrum is of 2 (n_freq - 1) samples, half of which are reflected at either end.
         self.min_samples = settings["audio"]["n_freq"]
         self.window_samples = round(window * SAMPLE_RATE)
+        hop = settings["audio"]["hop_ms"] * SAMPLE_RATE // 1000
+        self.attention_samples = self.most_frames * hop or self.window_samples
 
     def prepare(self, waveform: np.ndarray) -> np.ndarray:
         """Bring the utterance's root mean square to the level that the model was trained at."""

@@ -1,6 +1,7 @@
 """Extraction: every utterance that a space lacks, through the encoder once, into the store."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -56,6 +57,10 @@ class ExtractionReport:
         device, precision, threads: how it was computed.
         backend: what computed it: ``torch``, ``openvino``; None if nothing was encoded.
         frames: where the frames are; None if none were asked for.
+        lengths: samples of the waveforms in the batches, with how many had so many.
+        flops: operations of encoding these, each alone (see :mod:`paralbench.features.flops`).
+        device_flops: what the device does of matrix products in that time, in that precision.
+        energy_joules: what the device took; with the two before it None where it is not known.
     """
 
     space: FeatureSpace
@@ -73,6 +78,10 @@ class ExtractionReport:
     threads: int
     backend: str | None = None
     frames: FrameStore | None = None
+    lengths: Mapping[int, int] = field(default_factory=dict)
+    flops: float | None = None
+    device_flops: float | None = None
+    energy_joules: float | None = None
 
 
 def extract(
@@ -180,6 +189,7 @@ def extract(
         threads=job.threads,
         backend=done.backend,
         frames=done.frames,
+        lengths=Counter(piece.samples for batch in done.batches for piece in batch),
     )
 
 

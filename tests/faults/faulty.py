@@ -1,0 +1,128 @@
+"""A process that forks command lines in which something goes wrong at a counted event.
+
+Run as a script. Each line of its input is a request in JSON; it answers each with a line. Children
+share its imports, so that a fault costs a fraction of a second. What goes wrong is patched into the
+child alone: the package has no switch for it.
+
+The events are what changes a file system: opening to create, writing, flushing, renaming, removing
+and making folders. Of a write, half of the bytes come to be before the process is killed; of the
+others none, or the whole of it, by turns.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+EVENTS = ("open", "write", "fsync", "replace", "rename", "unlink", "mkdir", "rmdir")
+DAY = 24 * 3600.0
+
+
+class Events:
+    """Counts events; at the chosen one the process is killed."""
+
+    def __init__(self, kill_at=None):
+        self.count, self.kill_at = 0, kill_at
+        for name in EVENTS:
+            setattr(os, name, self._counted(name, getattr(os, name)))
+
+    def _counted(self, name, real):
+        def call(*arguments, **more):
+            if name == "open" and not arguments[1] & os.O_CREAT:
+                return real(*arguments, **more)
+            self.count += 1
+            if self.count != self.kill_at:
+                return real(*arguments, **more)
+            if name == "write":
+                descriptor, data = arguments
+                real(descriptor, memoryview(data)[: max(1, len(data) // 2)])
+            elif self.count % 2:
+                real(*arguments, **more)
+            os.kill(os.getpid(), signal.SIGKILL)
+            return None
+
+        return call
+
+
+def jump(seed):
+    """Every look at the wall clock is up to a day before or after the last one."""
+    chance, real = random.Random(seed), time.time
+    time.time = lambda: real() + chance.uniform(-DAY, DAY)
+
+
+def small_portions():
+    """Write whatever there is at once, so that there are many moments between two files."""
+    from paralbench.audio.cache import AudioCache
+    from paralbench.features import batching, collecting
+
+    collecting.FLUSH_SECONDS = 0.0
+    batching.BUDGETS["cpu"] = 48_000
+    AudioCache.__init__.__kwdefaults__["shard_bytes"] = 100_000
+
+
+def child(request):
+    """Become the command line."""
+    from paralbench.cli import main
+
+    os.environ["PARALBENCH_HOME"] = request["home"]
+    log = os.open(request["log"], os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    small_portions()
+    if request.get("clock") is not None:
+        jump(request["clock"])
+    sys.argv = ["paralbench", *request["arguments"]]
+    events = Events(request.get("kill_at"))
+    try:
+        main()
+    except SystemExit as exit:
+        code = exit.code if isinstance(exit.code, int) else int(exit.code is not None)
+    else:
+        code = 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if request.get("count"):
+        Path(request["count"]).write_text(str(events.count))
+    return code
+
+
+def warm_up():
+    """Import what a run imports, without starting a thread."""
+    import torch
+
+    import paralbench.cli
+    import paralbench.features.extract
+    import paralbench.probes.closed_form
+    import paralbench.runner.execute
+    import paralbench.upstreams.fbank  # noqa: F401
+
+    torch.set_num_threads(1)
+
+
+def serve():
+    """Answer requests: ``code`` is the exit code, minus the signal where one ended the child."""
+    warm_up()
+    for line in sys.stdin:
+        requests = json.loads(line)
+        pids = []
+        for request in requests:
+            pid = os.fork()
+            if not pid:
+                code = 99
+                try:
+                    code = child(request)
+                except Exception:
+                    traceback.print_exc()
+                finally:
+                    os._exit(code)
+            pids.append(pid)
+        codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+        print(json.dumps(codes), flush=True)
+
+
+if __name__ == "__main__":
+    serve()

@@ -1,0 +1,45 @@
+"""A run that is killed at any point of its work with files is gone on with to the same end."""
+
+import random
+import signal
+
+import pytest
+
+from paralbench.storage.atomic import PREFIX
+
+POINTS, FAST = 50, 5
+
+
+def killed_and_resumed(faulty, place, undisturbed, same, point, of):
+    """Kill at a random event of a stratum, so that the points reach over the whole run."""
+    _, events = undisturbed
+    first, last = events * point // of, events * (point + 1) // of
+    kill_at = random.Random(point).randint(first + 1, last)
+    assert faulty(place, kill_at=kill_at) == -signal.SIGKILL
+    assert faulty(place) == 0, place.told
+    same(place)
+    assert not list(place.home.rglob(f"{PREFIX}*"))
+    assert faulty(place, "store", "scrub") == 0, place.told
+
+
+@pytest.mark.parametrize("point", range(FAST))
+def test_a_run_killed_at_a_few_points(faulty, place, undisturbed, same, point):
+    killed_and_resumed(faulty, place, undisturbed, same, point, FAST)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", range(POINTS))
+def test_a_run_killed_at_fifty_random_points(faulty, place, undisturbed, same, point):
+    killed_and_resumed(faulty, place, undisturbed, same, point, POINTS)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_again_and_again(faulty, place, undisturbed, same):
+    """Each attempt gets ten events further; some of them are spent on cleaning up."""
+    _, events = undisturbed
+    attempts = 0
+    while faulty(place, kill_at=25 + attempts % 7) == -signal.SIGKILL:
+        attempts += 1
+        assert attempts < events
+    assert attempts > 10
+    same(place)

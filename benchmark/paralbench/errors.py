@@ -5,6 +5,7 @@ Each message names what was given, what is allowed and what to do. The command l
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -107,3 +108,24 @@ FAULTS = (
     TypeError,
     ValueError,
 )
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What something failed with, as plain data, which travels between processes.
+
+    Attributes:
+        error: the name of the error's class.
+        message: what it says.
+    """
+
+    error: str
+    message: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> "Fault":
+        """The fault that an error tells of."""
+        return cls(type(error).__name__, str(error) or repr(error))
+
+    def __str__(self) -> str:
+        return self.message

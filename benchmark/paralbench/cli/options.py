@@ -20,6 +20,17 @@ RootOption = Annotated[
 WeightsOption = Annotated[
     list[str] | None, typer.Option("--weights", help="An upstream's checkpoint folder: ID=DIR.")
 ]
+ExecutorOption = Annotated[
+    str, typer.Option(help="local: on this machine; ray: on a Ray cluster, see --address.")
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(help="The Ray cluster: auto, HOST:PORT, ray://HOST:PORT; else one starts here."),
+]
+DevicesOption = Annotated[
+    str | None,
+    typer.Option(help="One process for each: cuda (all GPUs here), or cuda:0,cuda:1, or cpu,cpu."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -60,6 +60,10 @@ class FeatureSpace:
         self._moments = KeyedStore(folder / "moments")
         self._excluded = KeyedStore(folder / "excluded")
 
+    def __reduce__(self):
+        # To another process it travels as what it is, and is opened there.
+        return FeatureSpace, (self.folder, self.description)
+
     def __len__(self) -> int:
         """How many utterances have features."""
         return len(self._means)

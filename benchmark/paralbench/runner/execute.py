@@ -1,38 +1,48 @@
-"""The local executor: runs a plan's cells on this machine and writes their tables.
+"""Runs a plan: for each upstream its features for all cells, then the cells and their tables.
 
-A cell whose scores are in the run folder is not run again. One that fails leaves a row in
+What is done is here; where it is done is the executor's (:mod:`paralbench.runner.executors`). A
+cell whose scores are in the run folder is not run again. One that fails leaves a row in
 ``failures`` and the rest goes on.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from paralbench.cards import Catalogue
-from paralbench.errors import FAULTS, ParalbenchError
+from paralbench.errors import FAULTS, Fault, ParalbenchError
 from paralbench.features.extract import ExtractionReport
-from paralbench.features.store import FeatureStore
-from paralbench.probes.recipes import ClosedForm, get_recipe
-from paralbench.runner.cell import Context, cell_key, run_cell
+from paralbench.features.store import FeatureSpace, FeatureStore
+from paralbench.probes.recipes import get_recipe
+from paralbench.runner.cell import cell_key
+from paralbench.runner.cells import CellDone, Cells, Keyed, now
 from paralbench.runner.data import Corpora
-from paralbench.runner.device import choose_backend, choose_device, choose_precision
+from paralbench.runner.device import choose_backend, choose_precision
+from paralbench.runner.executors.choose import choose_executor
+from paralbench.runner.executors.work import Executor, Place
+from paralbench.runner.extraction import (
+    Encoded,
+    Extraction,
+    Report,
+    Shard,
+    shards_of,
+    whole_report,
+)
 from paralbench.runner.plan import Cell, Plan, make_plan
 from paralbench.runner.problem import Problem, build_problem
 from paralbench.runner.progress import Progress, Quiet
 from paralbench.runner.request import Request
+from paralbench.runner.shared_folder import await_files
 from paralbench.runner.shared_training import SharedTraining
 from paralbench.runner.transfer_tables import write_transfer_tables
-from paralbench.runner.upstream import Upstream, extract_with
+from paralbench.runner.upstream import Upstream
 from paralbench.tables import RunFolder
+from paralbench.tables.run_folder import LAST
 from paralbench.tables.slots import NO_UPSTREAM
-
-if TYPE_CHECKING:
-    from paralbench.probes.gram import GramCache
-
-_GRAMS = 1 << 30  # bytes of the sums that the cells of an upstream share
+from paralbench.upstreams.base import SAMPLE_RATE
 
 
 @dataclass
@@ -78,127 +88,86 @@ def execute(
     Raises:
         ParalbenchError: the request is wrong, or nothing of it can be run here.
     """
-    return _Run(catalogue, request, Path(out), progress or Quiet(), own).go()
-
-
-class _Run:
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        request: Request,
-        out: Path,
-        progress: Progress,
-        own: Iterable[Upstream],
-    ):
-        self._catalogue = catalogue
-        device, precision = choose_device(request.device), choose_precision(request.precision)
-        backend = choose_backend(request.backend, device, precision)
-        self._request = replace(request, device=device, precision=precision, backend=backend)
-        self._progress = progress
-        self._own = {upstream.card.id: upstream for upstream in own}
-        self._folder = RunFolder(out)
-        self._summary = Summary(out)
-        self._store = FeatureStore()
-        self._corpora = Corpora(
-            catalogue,
-            request.roots,
-            samples=request.samples,
-            limit=request.limit,
-            seed=request.seed,
-            partial=request.partial,
-            progress=progress.line,
+    progress = progress or Quiet()
+    corpora = Corpora(
+        catalogue,
+        request.roots,
+        samples=request.samples,
+        limit=request.limit,
+        seed=request.seed,
+        partial=request.partial,
+        progress=progress.line,
+    )
+    plan = make_plan(catalogue, request, corpora.root)
+    request = replace(request, precision=choose_precision(request.precision))
+    with choose_executor(request, Path(out), progress.line) as executor:
+        request, place = executor.settle(request)
+        choose_backend(request.backend, request.device, request.precision)
+        given = {upstream.card.id: upstream for upstream in own}
+        run = _Run(
+            catalogue, request, plan, corpora, executor, place, progress, RunFolder(out), given
         )
-        self._problems: dict[tuple[str, ...], Problem | ParalbenchError] = {}
-        self._cells_done = 0
+        return run.go()
+
+
+@dataclass
+class _Run:
+    catalogue: Catalogue
+    request: Request  # settled: with the device and threads of each part of the work
+    plan: Plan
+    corpora: Corpora
+    executor: Executor
+    place: Place
+    progress: Progress
+    folder: RunFolder
+    own: Mapping[str, Upstream]
+    store: FeatureStore = field(default_factory=FeatureStore)
+    problems: dict[tuple[str, ...], Problem | ParalbenchError] = field(default_factory=dict)
+    told: set[Cell] = field(default_factory=set)  # cells whose end was told of
+
+    def __post_init__(self):
+        self.summary = Summary(self.folder.path, skipped=self.plan.skipped)
 
     def go(self) -> Summary:
         """Run everything."""
         started = time.perf_counter()
-        plan = make_plan(self._catalogue, self._request, self._corpora.root)
-        self._summary.skipped = plan.skipped
-        for line in plan.skipped:
-            self._progress.line(f"skipped: {line}")
-        for upstream, cells in plan.by_upstream().items():
-            self._upstream(upstream, cells, plan)
+        for line in self.plan.skipped:
+            self.progress.line(f"skipped: {line}")
+        for id, cells in self.plan.by_upstream().items():
+            self._upstream(id, cells)
             # Also where no cell was to do: a run may have been killed between these two.
-            write_transfer_tables(self._folder, self._catalogue, self._request.seed, upstream)
-        self._summary.seconds = time.perf_counter() - started
-        return self._summary
+            write_transfer_tables(self.folder, self.catalogue, self.request.seed, id)
+        self.summary.seconds = time.perf_counter() - started
+        return self.summary
 
-    def _upstream(self, id: str, cells: list[Cell], plan: Plan) -> None:
+    def _upstream(self, id: str, cells: list[Cell]) -> None:
         """All cells of one upstream: its features for all of them first, then the probes."""
         try:
             upstream = self._open(id)
         except ParalbenchError as error:
-            self._fail_all(cells, "weights", error, plan)
+            keyed = self._enter(cells, {"unavailable": str(error)})
+            self._fail(keyed, "weights", Fault.of(error))
             return
-        description = upstream.description if upstream else None
-        space = self._store.space(description) if description else None
-        todo: list[tuple[Cell, str, Problem]] = []
-        slots: dict[str, str] = {}
-        refused: list[tuple[Cell, str, ParalbenchError]] = []
-        for cell in cells:
-            problem = self._problem(cell)
-            key = cell_key(cell, problem, self._request, self._catalogue, description)
-            slots[cell.slot] = key
-            if isinstance(problem, ParalbenchError):
-                refused.append((cell, key, problem))
-            elif self._folder.done(key):
-                self._summary.reused += 1
-                self._tell(cell, plan)
-            else:
-                todo.append((cell, key, problem))
-        self._folder.enter(slots, plan.skipped)
-        for cell, key, error in refused:
-            self._fail(cell, key, "split", error, plan)
+        todo = self._to_do(self._enter(cells, upstream.description if upstream else None))
         if not todo:
             return
-        report = None
-        if upstream is not None and space is not None:
-            try:
-                report = self._extract(upstream, cells)
-            except FAULTS as error:
-                for cell, key, _ in todo:
-                    self._fail(cell, key, "encode", error, plan)
+        space = report = None
+        if upstream is not None:
+            space = self.store.space(upstream.description)
+            report = self._extract(upstream, space, cells)
+            if isinstance(report, Fault):
+                self._fail(todo, "encode", report)
                 return
-            finally:
-                upstream.unload()
-        # All cells, not only those to do: a run that is gone on with trains on the same arrays.
-        problems = ((cell, self._problem(cell)) for cell in cells)
-        shared = SharedTraining((cell, one) for cell, one in problems if isinstance(one, Problem))
-        context = Context(
-            self._catalogue, self._request, upstream, space, shared, self._grams(todo), report
-        )
-        for cell, key, problem in todo:
-            self._cell(cell, key, problem, context, plan)
-            context = replace(context, report=None)  # its time is told of once
-
-    def _cell(self, cell: Cell, key: str, problem: Problem, context: Context, plan: Plan) -> None:
-        try:
-            tables = run_cell(cell, key, problem, context)
-        except FAULTS as error:
-            self._fail(cell, key, "probe", error, plan)
-            return
-        self._folder.write(key, tables)
-        self._summary.done += 1
-        self._tell(cell, plan)
-
-    def _grams(self, todo: list[tuple[Cell, str, Problem]]) -> "GramCache | None":
-        """Where the cells' closed forms keep what they share; None where none has one."""
-        if not any(isinstance(get_recipe(cell.recipe), ClosedForm) for cell, _, _ in todo):
-            return None
-        from paralbench.probes.gram import GramCache
-
-        return GramCache(_GRAMS)
+        self._train(upstream, space, cells, todo, report)
 
     def _open(self, id: str) -> Upstream | None:
         if id == NO_UPSTREAM:
             return None
-        if id in self._own:
-            return self._own[id]
-        request = self._request
-        self._progress.line(f"{id}: finding weights")
-        card = self._catalogue.upstreams.get(id)
+        if id in self.own:
+            return self.own[id]
+        request = self.request
+        self.progress.line(f"{id}: finding weights")
+        card = self.catalogue.upstreams.get(id)
         upstream = Upstream.find(
             card, request.precision, request.weights, request.fetch, request.backend
         )
@@ -207,56 +176,166 @@ class _Run:
 
     def _problem(self, cell: Cell) -> Problem | ParalbenchError:
         place = (cell.setting, cell.task, cell.train, cell.test)
-        if place not in self._problems:
+        if place not in self.problems:
             try:
-                self._problems[place] = build_problem(cell, self._catalogue, self._corpora)
+                self.problems[place] = build_problem(cell, self.catalogue, self.corpora)
             except ParalbenchError as error:
-                self._problems[place] = error
-        return self._problems[place]
+                self.problems[place] = error
+        return self.problems[place]
 
-    def _extract(self, upstream: Upstream, cells: list[Cell]) -> ExtractionReport:
+    def _usable(self, cells: Iterable[Cell]) -> list[tuple[Cell, Problem]]:
+        found = ((cell, self._problem(cell)) for cell in cells)
+        return [(cell, problem) for cell, problem in found if isinstance(problem, Problem)]
+
+    def _enter(self, cells: list[Cell], description: Mapping[str, Any] | None) -> list[Keyed]:
+        """The cells with their keys, which the run folder is told of."""
+        keyed = [
+            (cell, cell_key(cell, self._problem(cell), self.request, self.catalogue, description))
+            for cell in cells
+        ]
+        self.folder.enter({cell.slot: key for cell, key in keyed}, self.plan.skipped)
+        return keyed
+
+    def _to_do(self, keyed: list[Keyed]) -> list[Keyed]:
+        """Those that are not done and can be."""
+        todo = []
+        for cell, key in keyed:
+            problem = self._problem(cell)
+            if isinstance(problem, ParalbenchError):
+                self._fail([(cell, key)], "split", Fault.of(problem))
+            elif self.folder.done(key):
+                self.summary.reused += 1
+                self._tell(cell)
+            else:
+                todo.append((cell, key))
+        return todo
+
+    def _extract(
+        self, upstream: Upstream, space: FeatureSpace, cells: list[Cell]
+    ) -> ExtractionReport | Fault | None:
+        """Store the features of all cells; None if they are stored already."""
         # All of the run's audio, not only that of the cells still to do: the batches are planned
         # over it, and a run that is resumed must make the same ones.
-        problems = [self._problem(cell) for cell in cells]
-        frames = [problem.frame for problem in problems if isinstance(problem, Problem)]
-        contents = {content for frame in frames for content in frame["content"]}
+        lengths = _lengths([problem for _, problem in self._usable(cells)])
         read = {get_recipe(cell.recipe).reads for cell in cells}
-        report = extract_with(
+        work = Extraction(
             upstream,
-            contents,
-            self._corpora.cache,
-            self._store,
-            device=self._request.device,
-            threads=self._request.threads,
+            self.request.device,
+            self.request.threads,
             second_moments="moments" in read,
-            frames_layer=self._request.frames_layer if "frames" in read else None,
-            announce=lambda line: self._progress.line(f"{upstream.card.id}: {line}"),
-            progress=lambda done, total: self._progress.work(
-                f"{upstream.card.id}: encoding", done, total, "s of audio"
-            ),
+            frames_layer=self.request.frames_layer if "frames" in read else None,
+            patience=self.place.patience,
+            cache=self.corpora.cache,
         )
-        self._summary.encoded += report.encoded
+        started = time.perf_counter()
+        try:
+            shards = shards_of(work, space, lengths, self.place.slots)
+            found = self._run_shards(work, shards)
+        except FAULTS as error:
+            return Fault.of(error)
+        finally:
+            upstream.unload()
+        if isinstance(found, Fault):
+            return found
+        report = whole_report(found, space, time.perf_counter() - started)
+        self.summary.encoded += report.encoded if report else 0
         return report
 
-    def _fail_all(self, cells: list[Cell], stage: str, error: ParalbenchError, plan: Plan) -> None:
-        slots = {}
-        for cell in cells:
-            problem = self._problem(cell)
-            slots[cell.slot] = cell_key(
-                cell, problem, self._request, self._catalogue, {"unavailable": str(error)}
-            )
-        self._folder.enter(slots, plan.skipped)
-        for cell in cells:
-            self._fail(cell, slots[cell.slot], stage, error, plan)
+    def _run_shards(self, work: Extraction, shards: list[Shard]) -> list[Report] | Fault:
+        id = work.upstream.card.id
+        totals = [shard.seconds for shard in shards]
+        done = [0.0 for _ in shards]
 
-    def _fail(self, cell: Cell, key: str, stage: str, error: BaseException, plan: Plan) -> None:
-        when = datetime.now(UTC).isoformat(timespec="seconds")
-        self._folder.fail(key, stage, error, when)
-        self._summary.failed += 1
-        self._summary.failures.append(f"{key}: {stage}: {error}")
-        self._progress.line(f"failed: {key}: {stage}: {error}")
-        self._tell(cell, plan)
+        def told(index: int, event: Encoded | str) -> None:
+            if isinstance(event, str):
+                self.progress.line(f"{id}: {event}")
+                return
+            done[index], totals[index] = event.done, event.total
+            self.progress.work(f"{id}: encoding", sum(done), sum(totals), "s of audio")
 
-    def _tell(self, cell: Cell, plan: Plan) -> None:
-        self._cells_done += 1
-        self._progress.work("cells", self._cells_done, len(plan.cells), "cells")
+        reports = []
+        with closing(self.executor.run(work, shards, told)) as results:
+            for _, found in results:
+                if isinstance(found, Fault):
+                    return found
+                reports.append(found)
+        return reports
+
+    def _train(
+        self,
+        upstream: Upstream | None,
+        space: FeatureSpace | None,
+        cells: list[Cell],
+        todo: list[Keyed],
+        report: ExtractionReport | None,
+    ) -> None:
+        # All cells, not only those to do: a run that is gone on with trains on the same arrays.
+        shared = SharedTraining(self._usable(cells))
+        work = Cells(
+            self.catalogue,
+            self.request,
+            self.folder.path,
+            upstream,
+            space,
+            {cell.slot: problem for cell, problem in self._usable(cell for cell, _ in todo)},
+            shared,
+            report,
+            paid_by=todo[0][1],
+            patience=self.place.patience,
+        )
+        keys, cell_of = dict(todo), {key: cell for cell, key in todo}
+        groups = shared.together(keys) if self.place.slots > 1 else [list(keys)]
+        parts = [tuple((cell, keys[cell]) for cell in group) for group in groups]
+
+        def told(_: int, done: CellDone) -> None:
+            self._tell(cell_of[done.key], done)
+
+        with closing(self.executor.run(work, parts, told)) as results:
+            for index, found in results:
+                if isinstance(found, Fault):
+                    found = self._lost(parts[index], found)
+                for done in found:
+                    self._count(cell_of[done.key], done)
+                finished = [f"{done.key}.parquet" for done in found if done.fault is None]
+                await_files(self.folder.path / LAST, finished, self.place.patience)
+
+    def _lost(self, part: Iterable[Keyed], fault: Fault) -> list[CellDone]:
+        """What came of the cells of a part that was lost: those that were done stay done."""
+        found = []
+        for _, key in part:
+            lost = not self.folder.done(key)
+            if lost:
+                self.folder.fail(key, "probe", fault, now())
+            found.append(CellDone(key, "probe", fault if lost else None))
+        return found
+
+    def _fail(self, keyed: Iterable[Keyed], stage: str, fault: Fault) -> None:
+        for cell, key in keyed:
+            self.folder.fail(key, stage, fault, now())
+            self._count(cell, CellDone(key, stage, fault))
+
+    def _count(self, cell: Cell, done: CellDone) -> None:
+        if done.fault is None:
+            self.summary.done += 1
+        else:
+            self.summary.failed += 1
+            self.summary.failures.append(str(done))
+        self._tell(cell, done)
+
+    def _tell(self, cell: Cell, done: CellDone | None = None) -> None:
+        """Tell of a cell's end, once."""
+        if cell in self.told:
+            return
+        self.told.add(cell)
+        if done is not None and done.fault is not None:
+            self.progress.line(f"failed: {done}")
+        self.progress.work("cells", len(self.told), len(self.plan.cells), "cells")
+
+
+def _lengths(problems: Iterable[Problem]) -> dict[str, int]:
+    """The samples of all audio of some problems, by content."""
+    lengths: dict[str, int] = {}
+    for frame in {id(problem.frame): problem.frame for problem in problems}.values():
+        samples = (frame["seconds"] * SAMPLE_RATE).round().astype("int64")
+        lengths.update(zip(frame["content"], samples, strict=True))
+    return lengths

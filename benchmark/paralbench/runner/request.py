@@ -12,6 +12,7 @@ from paralbench.transfer.protocols import PROTOCOLS
 from paralbench.upstreams.base import BACKENDS
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+EXECUTORS = ("local", "ray")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ class Request:
         frames_layer: the layer whose frames are stored for recipes that read frames; -1 is the
             last.
         fetch: whether weights that are not here may be downloaded.
+        executor: where the work is done: ``local``, on this machine; ``ray``, on a Ray cluster.
+        devices: one process for each of these, instead of this one; locally.
+        address: of the Ray cluster; None starts one on this machine.
     """
 
     upstreams: tuple[str, ...]
@@ -64,14 +68,26 @@ class Request:
     train_shares: tuple[float, ...] = ()
     frames_layer: int = -1
     fetch: bool = True
+    executor: str = "local"
+    devices: tuple[str, ...] = ()
+    address: str | None = None
 
     def __post_init__(self):
+        _one_of("executor", self.executor, EXECUTORS)
+        if self.executor == "ray" and self.devices:
+            raise ParalbenchError(
+                f"devices: {', '.join(self.devices)} with the executor 'ray', which finds the "
+                "cluster's own; give a kind by device, or leave out the executor."
+            )
+        if self.executor != "ray" and self.address is not None:
+            raise ParalbenchError(f"address: {self.address!r} is for the executor 'ray'.")
         _one_of("precision", self.precision, ("auto", *PRECISIONS))
         _one_of("backend", self.backend, BACKENDS)
         for protocol in self.protocols:
             _one_of("protocols", protocol, PROTOCOLS)
-        if self.device.split(":")[0] not in DEVICES:
-            _one_of("device", self.device, DEVICES)
+        for device in (self.device, *self.devices):
+            if device.split(":")[0] not in DEVICES:
+                _one_of("device", device, DEVICES)
         if self.limit is not None and self.limit < 2:
             raise ParalbenchError(f"limit: {self.limit} is too few; give at least 2.")
         if wrong := [share for share in self.train_shares if not 0 < share <= 1]:

@@ -7,7 +7,7 @@ put side by side, and each cell takes its own predictions.
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -37,15 +37,15 @@ class SharedTraining:
         most_tested: test utterances that are put side by side.
     """
 
-    cells: Iterable[tuple[Cell, Problem]]
+    cells: InitVar[Iterable[tuple[Cell, Problem]]]
     most_tested: int = MOST_TESTED
     _groups: dict[str, list[Problem]] = field(default_factory=dict, init=False)
     _slots: dict[str, list[str]] = field(default_factory=dict, init=False)
     _kept: dict[str, Trained] = field(default_factory=dict, init=False)
 
-    def __post_init__(self):
+    def __post_init__(self, cells: Iterable[tuple[Cell, Problem]]):
         found: dict[tuple[str, ...], list[tuple[str, Problem]]] = {}
-        for cell, problem in self.cells:
+        for cell, problem in cells:
             if _can_share(cell, problem):
                 key = (cell.recipe, cell.normalisation, _training_digest(problem))
                 found.setdefault(key, []).append((cell.slot, problem))
@@ -54,6 +54,14 @@ class SharedTraining:
                 slots, problems = zip(*part, strict=True)
                 for slot in slots:
                     self._groups[slot], self._slots[slot] = list(problems), list(slots)
+
+    def together(self, cells: Iterable[Cell]) -> list[list[Cell]]:
+        """Cells in groups whose members train together, in the order of their first members."""
+        groups: dict[str, list[Cell]] = {}
+        for cell in cells:
+            first = self._slots.get(cell.slot, [cell.slot])[0]
+            groups.setdefault(first, []).append(cell)
+        return list(groups.values())
 
     def rounds(
         self,

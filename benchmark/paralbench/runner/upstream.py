@@ -7,7 +7,7 @@ run with nothing left to encode loads no model.
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,14 @@ from typing import Any
 from paralbench import paths
 from paralbench.audio.cache import AudioCache
 from paralbench.cards import UpstreamCard
+from paralbench.features.batching import Limits, limits_of
+from paralbench.features.energy import EnergyMeter
 from paralbench.features.extract import ExtractionReport, extract
 from paralbench.features.frame_store import lacking, open_frames
 from paralbench.features.keys import space_description
 from paralbench.features.store import FeatureStore
 from paralbench.runner.keys import digest
+from paralbench.runner.timings import with_measures
 from paralbench.storage.atomic import write_file
 from paralbench.upstreams.base import Encoder, backend_of, fixed_precision_of
 from paralbench.upstreams.loading import describe, load_encoder
@@ -80,6 +83,14 @@ class Upstream:
         """Let the encoder's memory go."""
         self._loaded = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_loaded": None}  # another process loads its own
+
+    @property
+    def limits(self) -> Limits:
+        """What batches it takes."""
+        return Limits(**self._facts["limits"])
+
     @property
     def precision(self) -> str:
         """What it computes in: what was asked for, unless the encoder has only one precision."""
@@ -95,15 +106,21 @@ class Upstream:
         """What the loaded encoder says of itself, as it is remembered."""
         if self.given is not None:
             own = {"family": "module", "encoder": self.given.weights_key}
-            return {"description": own, "fixed_precision": fixed_precision_of(self.given)}
+            return {
+                "description": own,
+                "fixed_precision": fixed_precision_of(self.given),
+                "limits": asdict(limits_of(self.given)),
+            }
         folder = paths.features_home() / "encoders"
         name = f"{digest(self._before_loading())}.json"
         try:
             return json.loads((folder / name).read_text())
         except (OSError, json.JSONDecodeError):
             facts = {
+                "upstream": self.card.id,  # for `store info`, which names spaces by it
                 "description": describe(self.card, self.weights, self.encoder),
                 "fixed_precision": fixed_precision_of(self.encoder),
+                "limits": asdict(limits_of(self.encoder)),
             }
             write_file(folder, name, json.dumps(facts, sort_keys=True).encode())
             return facts
@@ -123,8 +140,9 @@ class Upstream:
             "options": card.options,
             "layers": card.layers,
             "dim": card.dim,
+            "backend": self.backend,  # which takes batches of its own
             "paralbench": __version__,
-            "remembered": ["description", "fixed_precision"],
+            "remembered": ["description", "fixed_precision", "limits"],
         }
 
 
@@ -138,13 +156,15 @@ def extract_with(
     threads: int | None = None,
     second_moments: bool = False,
     frames_layer: int | None = None,
+    lengths: Mapping[str, int] | None = None,
     progress: Callable[[float, float], None] | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> ExtractionReport:
     """Store an upstream's features of some decoded audio; those that are there are not made again.
 
     Second moments and the frames of a layer are stored where they are asked for; ``announce`` is
-    told how large they are before they are made.
+    told how large they are before they are made. ``lengths`` has the samples of contents, as far as
+    they are known.
 
     Encoders that take one utterance at a time on the CPU may run in one process per core, which
     ``extract`` does where there is enough to do to pay for starting them.
@@ -158,21 +178,25 @@ def extract_with(
         encoder = upstream.encoder
         alone = encoder.batching == "single" and backend_of(encoder) == "torch"
         workers = (threads or os.cpu_count() or 1) if alone else 1
-    return extract(
-        upstream.given,
-        upstream.description,
-        asked,
-        cache,
-        store,
-        device=device,
-        precision=upstream.precision,
-        loader=partial(load_encoder, upstream.card, upstream.weights)
-        if workers > 1
-        else lambda: upstream.encoder,
-        workers=workers,
-        threads=threads,
-        second_moments=second_moments,
-        frames_layer=frames_layer,
-        progress=progress,
-        announce=announce,
-    )
+    meter = EnergyMeter(device)
+    with meter:
+        report = extract(
+            upstream.given,
+            upstream.description,
+            asked,
+            cache,
+            store,
+            device=device,
+            precision=upstream.precision,
+            loader=partial(load_encoder, upstream.card, upstream.weights)
+            if workers > 1
+            else lambda: upstream.encoder,
+            workers=workers,
+            threads=threads,
+            second_moments=second_moments,
+            frames_layer=frames_layer,
+            lengths=lengths,
+            progress=progress,
+            announce=announce,
+        )
+    return with_measures(report, upstream, meter.joules, workers)

@@ -1,0 +1,28 @@
+"""The executor that a request asks for."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from paralbench import paths
+from paralbench.runner.executors.local import Local
+from paralbench.runner.executors.processes import Processes
+from paralbench.runner.executors.work import Executor
+from paralbench.runner.request import Request
+
+
+def choose_executor(request: Request, out: Path, say: Callable[[str], None]) -> Executor:
+    """The executor of a run, which begins its work when it is entered.
+
+    Args:
+        request: what is asked for.
+        out: the run folder.
+        say: told of what is worth a line.
+
+    Raises:
+        MissingExtraError: it needs a package that is not installed.
+    """
+    if request.executor == "ray":
+        from paralbench.runner.executors.ray_cluster import RayCluster
+
+        return RayCluster(request.address, paths.home(), out.resolve(), say)
+    return Processes(request.devices, say) if request.devices else Local()

@@ -1,0 +1,236 @@
+"""Extraction as work in parts: a part is a range of the batches that were planned.
+
+A batch is the same whichever part it is in, so the features are equal to the bit to those of an
+extraction in one piece.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from paralbench.audio.cache import AudioCache
+from paralbench.errors import FAULTS, Fault
+from paralbench.features.batching import BUDGETS, Batch
+from paralbench.features.extract import ExtractionReport
+from paralbench.features.frame_store import lacking, open_frames
+from paralbench.features.plans import plan_in
+from paralbench.features.store import FeatureSpace, FeatureStore
+from paralbench.runner.executors.work import Tell, Work
+from paralbench.runner.shared_folder import await_files
+from paralbench.runner.upstream import Upstream, extract_with
+from paralbench.upstreams.base import SAMPLE_RATE
+
+# Seconds of audio that a part has at least: an encoder is loaded for it, which takes seconds.
+LEAST_SECONDS = {"cpu": 120.0, "mps": 1200.0, "cuda": 7200.0}
+
+_PARTS_PER_SLOT = 4  # so that all slots end at about the same time
+_TELL_EVERY = 0.5  # seconds
+_BYTES = 2 << 30  # torch, batches and decoded audio; the weights come on top
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A part of an extraction.
+
+    Attributes:
+        contents: sha256 of decoded audio, those of consecutive batches.
+        seconds: of audio in these batches.
+        plans: names of the files that hold the plan; none where it is still to be made.
+    """
+
+    contents: tuple[str, ...]
+    seconds: float
+    plans: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Told of a shard: seconds of audio that are done, and those that are to be done in all."""
+
+    done: float
+    total: float
+
+
+Report = dict[str, Any]  # the fields of an ExtractionReport that travel between processes
+
+
+@dataclass
+class Extraction(Work[Shard, Report | Fault]):
+    """Features of an upstream.
+
+    A part comes to what its extraction reports, or to a fault.
+
+    Args:
+        upstream: what encodes.
+        device: where.
+        threads: on the CPU; None: as many as there are.
+        second_moments, frames_layer: see :func:`~paralbench.runner.upstream.extract_with`.
+        lengths: samples by content, where a shard comes without a plan.
+        patience: seconds until the plan is seen here.
+        cache: the decoded audio, where it is open already.
+    """
+
+    upstream: Upstream
+    device: str
+    threads: int | None
+    second_moments: bool
+    frames_layer: int | None
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    patience: float = 0.0
+    cache: AudioCache | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "cache": None}  # it is opened where it is used
+
+    @property
+    def memory(self) -> int:
+        """The encoder, twice while it is loaded, and what it works on."""
+        return _BYTES + 2 * self.upstream.weights.size
+
+    def do(self, part: Shard, tell: Tell) -> Report | Fault:
+        """Encode what is missing of a shard."""
+        try:
+            return _facts(self._extract(part, tell))
+        except FAULTS as error:
+            return Fault.of(error)
+
+    def _extract(self, part: Shard, tell: Tell) -> ExtractionReport:
+        store = FeatureStore()
+        await_files(store.space(self.upstream.description).plans, part.plans, self.patience)
+        self.cache = self.cache or AudioCache()
+        told = 0.0
+
+        def progress(done: float, total: float) -> None:
+            nonlocal told
+            if done >= total or time.monotonic() - told >= _TELL_EVERY:
+                told = time.monotonic()
+                tell(Encoded(done, total))
+
+        return extract_with(
+            self.upstream,
+            part.contents,
+            self.cache,
+            store,
+            device=self.device,
+            threads=self.threads,
+            second_moments=self.second_moments,
+            frames_layer=self.frames_layer,
+            lengths=self.lengths,
+            progress=progress,
+            announce=tell,
+        )
+
+
+def shards_of(
+    work: Extraction, space: FeatureSpace, lengths: Mapping[str, int], slots: int
+) -> list[Shard]:
+    """The parts of an extraction; none where everything is stored.
+
+    Where there is more than one slot, the batches are planned here, once for all.
+
+    Args:
+        work: what they are parts of.
+        space: of the upstream's features.
+        lengths: samples of each utterance that is to have features, by content.
+        slots: parts that are done at the same time.
+    """
+    layer = work.frames_layer
+    frames = None if layer is None else open_frames(space, layer)
+    wanted = sorted(lengths)
+    missing = lacking(space, wanted, second_moments=work.second_moments, frames=frames)
+    if not missing:
+        return []
+    if slots == 1:
+        work.lengths = lengths
+        seconds = sum(lengths[content] for content in missing) / SAMPLE_RATE
+        return [Shard(tuple(missing), seconds)]
+    space.write_description()
+    budget = BUDGETS[work.device]
+    batches = plan_in(
+        space, missing, budget, work.upstream.limits, work.cache or AudioCache(), lengths
+    )
+    total = sum(_seconds(batch) for batch in batches)
+    least = max(LEAST_SECONDS[work.device], total / (_PARTS_PER_SLOT * slots))
+    plans = tuple(sorted(path.name for path in space.plans.glob("*.json")))
+    return [replace(shard, plans=plans) for shard in cut(batches, missing, least)]
+
+
+def cut(batches: Iterable[Batch], wanted: Iterable[str], least: float) -> list[Shard]:
+    """Ranges of batches of at least so many seconds, as shards.
+
+    An utterance whose windows are in several ranges belongs to the first.
+    """
+    left = set(wanted)
+    shards: list[Shard] = []
+    contents: dict[str, None] = {}
+    seconds = 0.0
+    for batch in batches:
+        found = [piece.content for piece in batch if piece.content in left]
+        contents.update(dict.fromkeys(found))
+        left.difference_update(found)
+        seconds += _seconds(batch)
+        if seconds >= least and contents:
+            shards.append(Shard(tuple(contents), seconds))
+            contents, seconds = {}, 0.0
+    if contents:
+        shards.append(Shard(tuple(contents), seconds))
+    return shards
+
+
+def whole_report(
+    parts: Sequence[Report], space: FeatureSpace, seconds: float
+) -> ExtractionReport | None:
+    """One report on all parts; None if there were none.
+
+    Args:
+        parts: what :class:`Extraction` made of them.
+        space: where the features are.
+        seconds: from the beginning of the first to the end of the last.
+    """
+    if not parts:
+        return None
+    excluded: dict[str, str] = {}
+    for part in parts:
+        excluded |= part["excluded"]
+    sums = ("encoded", "reused", "audio_seconds", "batches", "back_offs")
+    audio = sum(part["audio_seconds"] for part in parts) or 1.0
+    return ExtractionReport(
+        **{
+            **parts[0],
+            **{name: sum(part[name] for part in parts) for name in sums},
+            "space": space,
+            "excluded": excluded,
+            # Of one part without what came after it: counting its operations.
+            "seconds": seconds if len(parts) > 1 else parts[0]["seconds"],
+            "peak_memory_bytes": max(part["peak_memory_bytes"] for part in parts),
+            "padding_share": sum(p["padding_share"] * p["audio_seconds"] for p in parts) / audio,
+            "backend": next((part["backend"] for part in parts if part["backend"]), None),
+            "lengths": sum((Counter(part["lengths"]) for part in parts), Counter()),
+            "flops": _sum_of(parts, "flops"),
+            "device_flops": _sum_of(parts, "device_flops"),
+            # The processors' counters hold what all parts on a machine took.
+            "energy_joules": _sum_of(parts, "energy_joules")
+            if len(parts) == 1 or parts[0]["device"].startswith("cuda")
+            else None,
+        }
+    )
+
+
+def _sum_of(parts: Sequence[Report], name: str) -> float | None:
+    """The sum over the parts that encoded something; None if one of them does not know."""
+    found = [part[name] for part in parts if part["encoded"]]
+    return None if None in found or not found else sum(found)
+
+
+def _facts(report: ExtractionReport) -> Report:
+    """A report without what is open in this process."""
+    left_out = ("space", "frames")
+    return {
+        one.name: getattr(report, one.name) for one in fields(report) if one.name not in left_out
+    }
+
+
+def _seconds(batch: Batch) -> float:
+    return sum(piece.samples for piece in batch) / SAMPLE_RATE

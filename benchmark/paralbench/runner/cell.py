@@ -25,6 +25,7 @@ from paralbench.runner.request import Request
 from paralbench.runner.scoring import join_tables, tables_of
 from paralbench.runner.sessions import by_session
 from paralbench.runner.shared_training import SharedTraining
+from paralbench.runner.timings import timings
 from paralbench.runner.transfer_drops import with_normalised
 from paralbench.splits.columns import LEAKS
 from paralbench.splits.fold import Fold
@@ -136,7 +137,7 @@ def run_cell(cell: Cell, key: str, problem: Problem, context: Context) -> dict[s
     return {
         **tables,
         "selection": _selections(rounds, problem.folds, key),
-        "timings": facts.timings(key, seconds, context.upstream, context.report, request),
+        "timings": timings(key, seconds, context.upstream, context.report, request),
         "audit": audit,
         "manifest": facts.manifest(
             key, cell, problem, context.catalogue, request, context.upstream, skipped

@@ -1,4 +1,4 @@
-"""What a cell was made with and what it took: rows of the tables ``manifest`` and ``timings``."""
+"""What a cell was made with: rows of the table ``manifest``."""
 
 import json
 import platform
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from paralbench.cards import Catalogue
-from paralbench.features.device import with_backend
 from paralbench.metrics import METRICS
 from paralbench.runner.keys import digest
 from paralbench.runner.pairs import KIND, transfer_facts
@@ -19,34 +18,9 @@ from paralbench.runner.request import Request
 from paralbench.tables import TABLES, frames
 
 if TYPE_CHECKING:
-    from paralbench.features.extract import ExtractionReport
     from paralbench.runner.upstream import Upstream
 
 _PACKAGES = ("torch", "transformers", "numpy", "pandas", "scikit-learn", "librosa")
-
-
-def timings(
-    key: str,
-    seconds: float,
-    upstream: "Upstream | None",
-    report: "ExtractionReport | None",
-    request: Request,
-) -> pd.DataFrame:
-    """Rows of ``timings``: the probes of a cell, and the encoding that it paid for."""
-    shared = {"cell": key, "precision": upstream.precision if upstream else None}
-    rows = [{**shared, "stage": "probe", "seconds": seconds, "device": request.device}]
-    if report is not None and report.encoded:
-        rows.append(
-            {
-                **shared,
-                "stage": "encode",
-                "seconds": report.seconds,
-                "audio_seconds": report.audio_seconds,
-                "peak_memory_bytes": report.peak_memory_bytes,
-                "device": with_backend(request.device, report.backend or "torch"),
-            }
-        )
-    return pd.DataFrame(rows, columns=TABLES["timings"].names)
 
 
 def manifest(

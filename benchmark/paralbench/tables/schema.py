@@ -251,9 +251,34 @@ TIMINGS = Table(
         ("stage", "string", "decode, encode, probe or score"),
         ("seconds", "float", "wall time of the run that did the work"),
         ("audio_seconds", "float", "audio that was worked on", True),
+        ("x_real_time", "float", "audio_seconds over seconds", True),
+        (
+            "flops",
+            "float",
+            "floating point operations of encoding each clip alone, a multiply-add counting 2",
+            True,
+        ),
+        ("flops_per_second", "float", "flops over seconds", True),
+        (
+            "share_of_device",
+            "float",
+            "flops over those of large matrix products in the same time, measured in the same run "
+            "and precision",
+            True,
+        ),
+        ("batches", "int", "how many batches were run", True),
+        ("padding_share", "float", "share of the samples in them that was padding", True),
         ("peak_memory_bytes", "int", "peak memory of the process or the device", True),
+        (
+            "energy_joules",
+            "float",
+            "energy of the GPU, or of the processors with all that ran on them; missing where "
+            "they do not say",
+            True,
+        ),
         ("device", "string", "cpu, cuda or mps; in brackets what computes on it, if not torch"),
         ("precision", "string", "precision of the upstream", True),
+        ("threads", "int", "threads of torch on the CPU; missing: its own number", True),
     ),
 )
 

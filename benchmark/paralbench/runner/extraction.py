@@ -191,37 +191,39 @@ def whole_report(
     """
     if not parts:
         return None
-    excluded: dict[str, str] = {}
-    for part in parts:
-        excluded |= part["excluded"]
     sums = ("encoded", "reused", "audio_seconds", "batches", "back_offs")
+    measures = ["flops", "device_flops"]
+    if len(parts) == 1 or parts[0]["device"].startswith("cuda"):
+        measures.append("energy_joules")  # a processor's counter holds what all parts on it took
+    worked = [part for part in parts if part["encoded"]]
     audio = sum(part["audio_seconds"] for part in parts) or 1.0
+    lengths: Counter[int] = Counter()
+    for part in parts:
+        lengths.update(part["lengths"])
     return ExtractionReport(
         **{
             **parts[0],
             **{name: sum(part[name] for part in parts) for name in sums},
+            "energy_joules": None,
+            **{name: _sum([part[name] for part in worked]) for name in measures},
             "space": space,
-            "excluded": excluded,
-            # Of one part without what came after it: counting its operations.
+            "excluded": {
+                content: why for part in parts for content, why in part["excluded"].items()
+            },
+            # Of one part without what came after it: its operations were counted.
             "seconds": seconds if len(parts) > 1 else parts[0]["seconds"],
             "peak_memory_bytes": max(part["peak_memory_bytes"] for part in parts),
             "padding_share": sum(p["padding_share"] * p["audio_seconds"] for p in parts) / audio,
             "backend": next((part["backend"] for part in parts if part["backend"]), None),
-            "lengths": sum((Counter(part["lengths"]) for part in parts), Counter()),
-            "flops": _sum_of(parts, "flops"),
-            "device_flops": _sum_of(parts, "device_flops"),
-            # The processors' counters hold what all parts on a machine took.
-            "energy_joules": _sum_of(parts, "energy_joules")
-            if len(parts) == 1 or parts[0]["device"].startswith("cuda")
-            else None,
+            "lengths": lengths,
         }
     )
 
 
-def _sum_of(parts: Sequence[Report], name: str) -> float | None:
-    """The sum over the parts that encoded something; None if one of them does not know."""
-    found = [part[name] for part in parts if part["encoded"]]
-    return None if None in found or not found else sum(found)
+def _sum(values: list[float | None]) -> float | None:
+    """None where one is not known."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
 
 
 def _facts(report: ExtractionReport) -> Report:

@@ -10,6 +10,7 @@ import pytest
 
 from paralbench.errors import ParalbenchError, StoreError
 from paralbench.features.batching import Piece
+from paralbench.features.encoding import padded
 from paralbench.features.extract import extract
 from paralbench.features.frame_inputs import StoredFrames
 from paralbench.features.frame_layer import FrameLayer
@@ -194,7 +195,7 @@ def test_another_process_sends_frames_too(noise, fakes):
     loader = functools.partial(fakes.FunctionalsEncoder, fakes.FunctionalsEncoder.home)
     content = noise.contents[0]
     waveform = fakes.ConvEncoder().prepare(noise.waveforms[content])
-    batches = [[(Piece(content, 0, 0, len(waveform)), waveform)]]
+    batches = [padded([waveform], [Piece(content, 0, 0, len(waveform))])]
     layer = FrameLayer(1, "float32")
     ((_, (pooled,)),) = encode_in_processes(batches, loader, 1, False, layer)
     wanted = fakes.frames_of(fakes.ConvEncoder(), noise.waveforms[content])[1]

@@ -7,6 +7,7 @@ from paralbench.upstreams.padding import (
     ValidFrames,
     ValidNorm,
     attention_mask,
+    normalise_valid_,
     valid_mask,
     without_padding,
     zero_padding_before,
@@ -37,6 +38,29 @@ def test_a_norm_takes_its_statistics_over_valid_frames(frames):
     assert torch.equal(normed[0], norm(x[:1])[0])
     assert torch.equal(normed[1, :, :2], alone)
     assert not normed[1, :, 2:].any()
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("groups", [1, 3, 6])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.float64, 1e-12), (torch.bfloat16, 8e-3)]
+)
+def test_a_norm_of_the_whole_batch_at_once_is_the_same(groups, dtype, tolerance):
+    norm = torch.nn.GroupNorm(groups, 6).to(dtype)
+    norm.weight.copy_(torch.linspace(0.5, 2, 6))
+    norm.bias.copy_(torch.linspace(-1, 1, 6))
+    x = (torch.randn(3, 6, 500, generator=torch.Generator().manual_seed(0)) + 2).to(dtype)
+    counts = [500, 317, 3]
+    for row, count in zip(x, counts, strict=True):
+        row[:, count:] = float("inf")
+    normed = normalise_valid_(x.clone(), norm, torch.tensor(counts))
+    assert normed.dtype == dtype
+    assert normed.isfinite().all()
+    wide = torch.nn.GroupNorm(groups, 6).double()
+    wide.load_state_dict(norm.state_dict())
+    for row, given, count in zip(normed, x, counts, strict=True):
+        alone = wide(given[None, :, :count].double())[0]
+        assert (row[:, :count].double() - alone).norm() <= tolerance * alone.norm()
 
 
 def test_an_infinity_in_padding_does_not_leak(frames):

@@ -256,7 +256,7 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
         metadata=_metadata(job, backend_of(encoder)),
         frames=frames,
     )
-    reader = Reader(job.cache, encoder, set(wanted))
+    reader = Reader(job.cache, encoder, set(wanted), job.device)
     samples = [sum(piece.samples for piece in batch) for batch in batches]
     total, done = sum(samples), _Done(backend=backend_of(encoder), frames=frames)
     with ExitStack() as stack:
@@ -295,12 +295,12 @@ def _results(
     padded = limits_of(encoder).padded_samples
     local = BatchEncoder(encoder, job.device, job.second_moments, padded, layer)
     trial = Trial()
-    for batch in batches:
-        begun = time.perf_counter()
-        pooled = local.encode([waveform for _, waveform in batch])
-        trial.add(sum(piece.samples for piece, _ in batch), time.perf_counter() - begun)
+    begun = time.perf_counter()
+    for batch, pooled in local.stream(batches):
+        trial.add(batch.samples, time.perf_counter() - begun)
         done.back_offs = local.back_offs
-        yield [piece for piece, _ in batch], pooled
+        yield batch.pieces, pooled
+        begun = time.perf_counter()
         if job.workers > 1 and job.loader and trial.worth_processes(total - done.samples):
             yield from encode_in_processes(
                 batches, job.loader, job.workers, job.second_moments, layer

@@ -81,8 +81,8 @@ def encode_in_processes(
     try:
         while True:
             while len(ahead) < _AHEAD * workers and (task := list(islice(remaining, _PER_TASK))):
-                pieces = [[piece for piece, _ in batch] for batch in task]
-                waveforms = [[waveform for _, waveform in batch] for batch in task]
+                pieces = [batch.pieces for batch in task]
+                waveforms = [batch.unpadded() for batch in task]
                 ahead.append((pieces, pool.submit(_encode, waveforms)))
             if not ahead:
                 return

@@ -162,7 +162,7 @@ class ModuleEncoder:
 
     @torch.inference_mode()
     def _encode(self, waveforms: torch.Tensor, lengths: torch.Tensor) -> HiddenStates:
-        given = waveforms
+        given, lengths = waveforms, lengths.to(waveforms.device)
         if isinstance(self.module, torch.nn.Module):
             given = waveforms.to(self._dtype)
         states = read_output(self.module(given, lengths), lengths, self.name)

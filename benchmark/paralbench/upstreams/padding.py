@@ -50,14 +50,14 @@ class ValidFrames:
             device: of the batch.
 
         Returns:
-            Valid frames of each utterance after the last convolution, ``(batch,)``, int64.
+            Valid frames of each utterance after the last convolution, ``(batch,)``, int64, on the
+            CPU, where nobody waits for the device to read them.
         """
         self._after = [list(column) for column in zip(*map(self.count, lengths), strict=True)]
-        last = torch.tensor(self._after[-1], dtype=torch.int64, device=device)
-        self._mask = None
-        if min(self._after[-1]) < max(self._after[-1]):
-            self._mask = valid_mask(last, max(self._after[-1]))
-        return last
+        last, self._mask = self._after[-1], None
+        if min(last) < max(last):
+            self._mask = valid_mask(on_device(last, device), max(last))
+        return torch.tensor(last, dtype=torch.int64)
 
     def after(self, convolution: int) -> list[int]:
         """Valid frames of each utterance after the convolution of this index."""
@@ -90,12 +90,57 @@ class ValidNorm(nn.Module):
         valid = self.frames.after(self.convolution)
         if min(valid) == x.shape[-1]:
             return self.norm(x)
-        # Utterance by utterance, so that an utterance goes through the same kernel as alone, and
-        # in place, because this may be the largest activation of the whole model.
+        # In place, because this may be the largest activation of the whole model.
+        if x.device.type == "cuda" and isinstance(self.norm, nn.GroupNorm):
+            return normalise_valid_(x, self.norm, on_device(valid, x.device))
+        # Utterance by utterance, so that an utterance goes through the same kernel as alone.
         for row, frames in zip(x, valid, strict=True):
             row[:, :frames] = self.norm(row[None, :, :frames])[0]
             row[:, frames:] = 0
         return x
+
+
+def normalise_valid_(x: torch.Tensor, norm: nn.GroupNorm, counts: torch.Tensor) -> torch.Tensor:
+    """GroupNorm over valid frames in a few kernels for the whole batch, in place.
+
+    For devices where a kernel per utterance costs its launch. Padded frames become the norm's
+    shift, which is as finite as zero is.
+
+    Args:
+        x: ``(batch, channels, frames)``; it is overwritten.
+        norm: groups, weight and bias.
+        counts: valid frames of each utterance ``(batch,)``.
+    """
+    batch, channels, frames = x.shape
+    members = channels // norm.num_groups
+    padded = ~valid_mask(counts, frames)[:, None]
+    x.masked_fill_(padded, 0)
+    grouped = x.view(batch, norm.num_groups, members * frames)
+    # torch sums bfloat16 and float16 in float32 without writing them down in float32.
+    wide = torch.promote_types(x.dtype, torch.float32)
+    n = counts.to(wide)[:, None] * members
+    mean = grouped.sum(dim=2, dtype=wide) / n
+    if wide == x.dtype:  # where rounding would show, the square of a mean is not taken off later
+        grouped -= mean[..., None]
+        x.masked_fill_(padded, 0)
+        mean = torch.zeros_like(mean)
+    squares = torch.linalg.vector_norm(grouped, dim=2, dtype=wide).square() / n
+    scale = ((squares - mean**2).clamp(min=0) + norm.eps).rsqrt()
+    scale, shift = (one.repeat_interleave(members, 1) for one in (scale, -mean * scale))
+    if norm.weight is not None:
+        scale, shift = scale * norm.weight.to(wide), shift * norm.weight.to(wide)
+    if norm.bias is not None:
+        shift = shift + norm.bias.to(wide)
+    # Computed in float32 and rounded once, into the same memory.
+    return torch.addcmul(shift[..., None], x, scale[..., None], out=x)
+
+
+def on_device(values: Sequence[int], device: torch.device) -> torch.Tensor:
+    """Integers ``(n,)``, int64, on a device, without waiting for what it computes."""
+    tensor = torch.tensor(values, dtype=torch.int64)
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def valid_mask(lengths: torch.Tensor, longest: int) -> torch.Tensor:

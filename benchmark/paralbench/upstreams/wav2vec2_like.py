@@ -8,6 +8,10 @@ the convention of s3prl and of transformers 4; transformers 5 leaves its last ``
 before that LayerNorm, so it is not what is taken here. In the other models both are the same.
 Conformers have that final LayerNorm too, and no positional convolution in layer 0.
 
+Attention is torch's ``scaled_dot_product_attention``: transformers' own choice for all but SEW-D,
+whose disentangled attention has no such form, and WavLM, for which
+:mod:`paralbench.upstreams.wavlm_attention` has one.
+
 SEW and SEW-D halve the frame rate between convolutions and transformer (25 frames per second) and
 double it again behind the last layer. Every layer here is at the transformer's rate, and L is the
 last layer's output *before* the upsampling, which only serves what is stacked upon it.
@@ -17,7 +21,6 @@ An utterance is normalised over its own samples where ``preprocessor_config.json
 true}``). Masking, dropout and layer drop are off, task heads and CTC adapters are left out.
 """
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,8 +96,6 @@ HEADS = (
 # Read only when frames are masked, so never here; whether it is saved depends on the config.
 UNUSED = ("masked_spec_embed",)
 
-_MASK_TYPES = "Support for mismatched key_padding_mask and attn_mask"
-
 
 class Wav2Vec2LikeEncoder:
     """A transformers encoder that is exact under padding.
@@ -122,6 +123,10 @@ class Wav2Vec2LikeEncoder:
         self.min_samples = self._frames.receptive_field
         self.window_samples = round(window * SAMPLE_RATE)
         make_exact(model, self._frames)
+        if config.model_type == "wavlm":
+            from paralbench.upstreams.wavlm_attention import fuse_attention
+
+            fuse_attention(model)
 
     def prepare(self, waveform: np.ndarray) -> np.ndarray:
         """Zero mean and unit variance over the utterance, if the model was trained so.
@@ -141,18 +146,16 @@ class Wav2Vec2LikeEncoder:
         """
         import torch
 
-        from paralbench.upstreams.padding import valid_mask
+        from paralbench.upstreams.padding import on_device, valid_mask
 
         valid = samples_of(lengths, self.min_samples, NAME)
         longest = max(valid)
-        with torch.inference_mode(), warnings.catch_warnings():
-            # WavLM adds a float position bias to the boolean mask, as its authors meant it to.
-            warnings.filterwarnings("ignore", message=_MASK_TYPES)
+        with torch.inference_mode():
             frames = self._frames.set(valid, waveforms.device)
             batch = waveforms[:, :longest].to(self.model.dtype)
             mask = None
             if min(valid) < longest:
-                mask = valid_mask(torch.tensor(valid, device=batch.device), longest).long()
+                mask = valid_mask(on_device(valid, batch.device), longest).long()
             output = self.model(
                 batch,
                 attention_mask=mask,

@@ -76,7 +76,7 @@ class WhisperEncoder:
         """
         import torch
 
-        frames = (lengths.to(waveforms.device, torch.int64) + FRAME - 1) // FRAME
+        frames = (lengths.to(torch.int64) + FRAME - 1) // FRAME
         longest = int(lengths.max())
         with torch.inference_mode():
             mel = self.log_mel(waveforms[:, :longest])

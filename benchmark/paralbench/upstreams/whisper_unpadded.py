@@ -61,10 +61,15 @@ class UnpaddedWhisperEncoder:
         import torch
         from torch.nn import functional
 
-        from paralbench.upstreams.padding import attention_mask, valid_mask, without_padding
+        from paralbench.upstreams.padding import (
+            attention_mask,
+            on_device,
+            valid_mask,
+            without_padding,
+        )
 
         samples = samples_of(lengths, self.min_samples, "unpadded Whisper")
-        mels = lengths.to(waveforms.device, torch.int64) // HOP
+        mels = on_device([length // HOP for length in samples], waveforms.device)
         frames = (mels + 1) // 2
         model = self.model
         with torch.inference_mode():
@@ -83,7 +88,7 @@ class UnpaddedWhisperEncoder:
                 states = layer(states, mask)
                 layers.append(states)
             layers[-1] = model.layer_norm(states)
-        return HiddenStates(layers, frames)
+        return HiddenStates(layers, torch.tensor([(length // HOP + 1) // 2 for length in samples]))
 
     def _mel(self, waveforms: "torch.Tensor", samples: list[int]) -> "torch.Tensor":
         """Spectrograms ``(batch, bins, frames)``, each of its speech alone, then zeros."""

@@ -27,10 +27,12 @@ SAME = ("scores", "predictions", "confusion", "selection", "audit", "manifest")
 class Faulty:
     """Starts command lines through ``faulty.py``."""
 
-    def __init__(self, cards: Path):
+    def __init__(self, cards: Path, scratch: Path):
         self.cards = cards
+        program = [sys.executable, str(Path(__file__).with_name("faulty.py"))]
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("faulty.py"))],
+            [*program, "run", "--cards", str(cards), "--out", str(scratch / "run"), *ARGUMENTS],
+            env={**os.environ, "PARALBENCH_HOME": str(scratch / "home")},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -103,9 +105,9 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def faulty(cards):
+def faulty(cards, tmp_path_factory):
     """Starts command lines in which something goes wrong."""
-    one = Faulty(cards)
+    one = Faulty(cards, tmp_path_factory.mktemp("warm"))
     yield one
     one.close()
 

@@ -9,6 +9,8 @@ and making folders. Of a write, half of the bytes come to be before the process 
 others none, or the whole of it, by turns.
 """
 
+import contextlib
+import functools
 import json
 import os
 import random
@@ -37,13 +39,14 @@ class Events:
             self.count += 1
             if self.count != self.kill_at:
                 return real(*arguments, **more)
-            if name == "write":
-                descriptor, data = arguments
-                real(descriptor, memoryview(data)[: max(1, len(data) // 2)])
-            elif self.count % 2:
-                real(*arguments, **more)
-            os.kill(os.getpid(), signal.SIGKILL)
-            return None
+            try:
+                if name == "write":
+                    descriptor, data = arguments
+                    real(descriptor, memoryview(data)[: max(1, len(data) // 2)])
+                elif self.count % 2:
+                    real(*arguments, **more)
+            finally:  # also where it fails, as making a folder that is there does
+                os.kill(os.getpid(), signal.SIGKILL)
 
         return call
 
@@ -90,22 +93,27 @@ def child(request):
     return code
 
 
-def warm_up():
-    """Import what a run imports, without starting a thread."""
+def warm_up(arguments):
+    """Run a command line here, so that children find imported what it imports on first use."""
     import torch
 
-    import paralbench.cli
-    import paralbench.features.extract
-    import paralbench.probes.closed_form
-    import paralbench.runner.execute
-    import paralbench.upstreams.fbank  # noqa: F401
+    from paralbench.cli import main, options
 
     torch.set_num_threads(1)
+    loaded = functools.cache(options.load_catalogue)
+    options.load_catalogue = lambda folders: loaded(tuple(folders))
+    sys.argv = ["paralbench", *arguments]
+    with (
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stderr(nowhere),
+        contextlib.suppress(SystemExit),
+    ):
+        main()
 
 
 def serve():
     """Answer requests: ``code`` is the exit code, minus the signal where one ended the child."""
-    warm_up()
+    warm_up(sys.argv[1:])
     for line in sys.stdin:
         requests = json.loads(line)
         pids = []

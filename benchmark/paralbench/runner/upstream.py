@@ -23,7 +23,7 @@ from paralbench.features.keys import space_description
 from paralbench.features.store import FeatureStore
 from paralbench.runner.keys import digest
 from paralbench.runner.timings import with_measures
-from paralbench.storage.atomic import write_file
+from paralbench.storage.atomic import clean_leftovers, write_file
 from paralbench.upstreams.base import Encoder, backend_of, fixed_precision_of
 from paralbench.upstreams.loading import describe, load_encoder
 from paralbench.upstreams.openvino_backend import with_openvino
@@ -122,6 +122,7 @@ class Upstream:
                 "fixed_precision": fixed_precision_of(self.encoder),
                 "limits": asdict(limits_of(self.encoder)),
             }
+            clean_leftovers(folder)
             write_file(folder, name, json.dumps(facts, sort_keys=True).encode())
             return facts
 

@@ -2,12 +2,14 @@
 
 ``scores/CELL.parquet`` is written last, so a cell whose scores are there is done. ``plan.json``
 says which cell stands in which slot (upstream, task, setting, recipe ...): when a card changes, its
-cell gets another key, takes over the slot, and the older rows are no longer read.
+cell gets another key, takes over the slot, and the older rows are no longer read. It says the day
+on which the run was begun too; no table does, so that the same run twice gives the same tables.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from paralbench.errors import Fault, StoreError
-from paralbench.storage.atomic import write_file
+from paralbench.storage.atomic import clean_leftovers, write_file
 from paralbench.tables.schema import TABLES
 
 PLAN = "plan.json"
@@ -42,7 +44,13 @@ class RunFolder:
 
     def enter(self, slots: Mapping[str, str], skipped: Iterable[str] = ()) -> None:
         """Record which cell stands in which slot, and what is skipped why, before cells are run."""
-        plan = {"slots": {**self.cells(), **slots}, "skipped": list(skipped)}
+        for folder in (self.path, *(self.path / name for name in TABLES)):
+            clean_leftovers(folder)
+        plan = {
+            "begun": self.begun or datetime.now(UTC).date().isoformat(),
+            "slots": {**self.cells(), **slots},
+            "skipped": list(skipped),
+        }
         write_file(self.path, PLAN, json.dumps(plan, indent=1).encode())
 
     def write(self, cell: str, tables: Mapping[str, pd.DataFrame]) -> None:
@@ -144,6 +152,11 @@ class RunFolder:
     def skipped(self) -> tuple[str, ...]:
         """What the last run left out, with the reasons."""
         return tuple(self._plan().get("skipped", ()))
+
+    @property
+    def begun(self) -> str | None:
+        """The day of the first cell, as 2026-01-31 (UTC); None where it is not known."""
+        return self._plan().get("begun")
 
     # -- files
 

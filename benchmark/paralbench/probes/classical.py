@@ -18,7 +18,9 @@ from paralbench.probes.layer_choice import (
     Outputs,
     choose_and_test,
     standardisation,
+    standardised,
 )
+from paralbench.probes.on_disk import Floats32
 from paralbench.probes.recipes import Classical, Recipe
 from paralbench.probes.result import ProbeResult
 from paralbench.probes.settings import Settings
@@ -89,7 +91,7 @@ class _Classical(Method):
 class _Layer:
     """The models on one layer."""
 
-    def __init__(self, method: _Classical, x: Floats) -> None:
+    def __init__(self, method: _Classical, x: Floats | Floats32) -> None:
         self._method, self._x = method, x
 
     def outputs(
@@ -98,8 +100,8 @@ class _Layer:
         """Decision values, with one for each class where there are two; or numbers."""
         target = self._method.target
         truth = target.values[fit]
-        mean, scale = standardisation(self._x[fit])
-        x, unknown = (self._x[fit] - mean) * scale, (self._x[rows] - mean) * scale
+        about = standardisation(self._x, fit)
+        x, unknown = (standardised(self._x, some, *about) for some in (fit, rows))
         if len(x) < x.shape[1]:
             # In the space that the training utterances span, products are the same, and so are all
             # steps of these models.

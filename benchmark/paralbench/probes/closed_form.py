@@ -29,6 +29,7 @@ from paralbench.errors import ProbeError
 from paralbench.probes.gram import Moments, Parts, class_weights
 from paralbench.probes.inputs import FoldRows, Index, Inputs
 from paralbench.probes.layer_choice import ROUNDING, Floats, Method, Outputs, choose_and_test
+from paralbench.probes.on_disk import Floats32
 from paralbench.probes.recipes import ClosedForm, Recipe
 from paralbench.probes.result import ProbeResult
 from paralbench.probes.settings import Settings
@@ -92,20 +93,28 @@ class _ClosedForm(Method):
 class _Layer:
     """The solutions on one layer."""
 
-    def __init__(self, method: _ClosedForm, x: Floats, wholes: Sequence[Index]) -> None:
+    def __init__(self, method: _ClosedForm, x: Floats | Floats32, wholes: Sequence[Index]) -> None:
         self._method, self._lda, self._dim = method, method.lda, x.shape[1]
         target, settings = method.target, method.settings
         self._regression = target.kind == "regression"
+        # Apple's devices have no double precision.
+        device = "cpu" if settings.device.startswith("mps") else settings.device
+        numbers = None
         if self._regression:
             # Numbers are one more dimension of the features of one class.
-            x = np.column_stack([x, target.values.astype(np.float64)])
+            numbers = torch.from_numpy(target.values.astype(np.float64)).to(device)
             self._labels, n_classes = np.zeros(len(x), dtype=np.int64), 1
         else:
             self._labels, n_classes = target.values.astype(np.int64), target.n_classes
-        # Apple's devices have no double precision.
-        device = "cpu" if settings.device.startswith("mps") else settings.device
-        every = torch.from_numpy(x).to(device)
-        self._parts = Parts(every, self._labels, n_classes, wholes, settings.memory, settings.grams)
+        self._parts = Parts(
+            torch.from_numpy(x).to(device),
+            self._labels,
+            n_classes,
+            wholes,
+            settings.memory,
+            settings.grams,
+            numbers,
+        )
 
     def outputs(
         self, fit: Index, whole: Index, rows: Index, points: Sequence[float], seed: int

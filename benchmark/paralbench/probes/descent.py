@@ -5,8 +5,8 @@ into the memory given; on the CPU, into its caches, and on every core a chunk at
 probe becomes does not depend on the chunk it is in.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -20,7 +20,17 @@ from paralbench.metrics import METRICS
 from paralbench.probes.engine import Trainer
 from paralbench.probes.heads import make_head
 from paralbench.probes.inputs import FoldRows, Index, Inputs
-from paralbench.probes.jobs import Data, Job, Prepared, Standards, pad, prepare, standards
+from paralbench.probes.jobs import (
+    Data,
+    Job,
+    Prepared,
+    Standards,
+    Streamed,
+    pad,
+    prepare,
+    standards,
+)
+from paralbench.probes.on_disk import OnDisk
 from paralbench.probes.recipes import Recipe, Trained
 from paralbench.probes.result import MIX, Choice, ProbeResult
 from paralbench.probes.selection import (
@@ -48,6 +58,14 @@ class _Probe:
     fitted: Job
     trained: Job
     test: Index
+
+    def shifted(self, first: int) -> "_Probe":
+        """The probe of one layer, where the layers before ``first`` are left out."""
+        fitted, trained = (
+            replace(job, layer=None if job.layer is None else job.layer - first)
+            for job in (self.fitted, self.trained)
+        )
+        return _Probe(fitted, trained, self.test)
 
 
 @dataclass(frozen=True)
@@ -80,7 +98,11 @@ def train(
         for layer in layers
         for number, seed in enumerate(seeds)
     ]
-    tested = iter(_Cell(inputs, target, recipe, metric, fixed, settings).run(probes))
+
+    def cell(part: Inputs) -> _Cell:
+        return _Cell(part, target, recipe, metric, fixed, settings)
+
+    tested = iter(_train(inputs, probes, cell, settings.held // 2))
     results: list[list[ProbeResult]] = []
     for fold in folds:
         results.append([])
@@ -112,6 +134,34 @@ def _probe(fold: FoldRows, number: int, seed: int, layer: int | None, *, chooses
     return _Probe(Job(fitted, seed, layer, development), trained, fold.test)
 
 
+def _train(
+    inputs: Inputs, probes: list[_Probe], cell: Callable[[Inputs], "_Cell"], held: int
+) -> list[_Tested]:
+    """What the probes predict, in their order; of means on the disk a few layers at a time.
+
+    Args:
+        inputs: statistics.
+        probes: all of them of single layers, or none.
+        cell: trains on statistics in memory or on the disk.
+        held: bytes of the layers that are in memory together.
+    """
+    if not isinstance(inputs.mean, OnDisk) or probes[0].fitted.layer is None:
+        return cell(inputs).run(probes)
+    n, layers, dim = inputs.mean.shape
+    some = max(1, held // (4 * n * dim))
+    tested: dict[int, _Tested] = {}
+    for first in range(0, layers, some):
+        layer = slice(first, first + some)
+        of_part = {
+            number: one.shifted(first)
+            for number, one in enumerate(probes)
+            if one.fitted.layer in range(layers)[layer]
+        }
+        found = cell(Inputs(inputs.mean[:, layer])).run(list(of_part.values()))
+        tested |= dict(zip(of_part, found, strict=True))
+    return [tested[number] for number in range(len(probes))]
+
+
 class _Cell:
     """Statistics, targets and recipe, and what the engine does with them."""
 
@@ -134,7 +184,11 @@ class _Cell:
             if inputs.moments is None:
                 raise ProbeError(f"recipe {recipe.name!r} reads second moments; none were given.")
             moments = tensor(inputs.moments)
-        self._data = Data(tensor(inputs.mean), moments)
+        if isinstance(inputs.mean, OnDisk):
+            mean = Streamed(inputs.mean, torch.device(settings.device), settings.dtype)
+        else:
+            mean = tensor(inputs.mean)
+        self._data = Data(mean, moments)
         self._target, self._recipe, self._metric = target, recipe, metric
         self._loss, self._fixed = loss_name(recipe, target, metric), fixed
         layers = 1 if recipe.layers == "each" else inputs.layers
@@ -157,7 +211,7 @@ class _Cell:
         _, layers, dim = self._data.mean.shape
         layers = 1 if probes[0].fitted.layer is not None else layers
         batch = min(self._recipe.batch_size, max(len(one.trained.rows) for one in probes))
-        width, hidden = self._data.mean.element_size(), self._recipe.hidden
+        width, hidden = self._settings.dtype.itemsize, self._recipe.hidden
         outputs, pairs = self._target.n_outputs, 0
         if self._data.moments is not None:
             pairs = self._data.moments.shape[1]

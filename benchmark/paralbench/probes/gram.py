@@ -249,12 +249,14 @@ class Parts:
     leaves out; the part's own are the difference.
 
     Args:
-        x: features of all utterances, ``(n, D)`` float64.
+        x: features of all utterances, ``(n, D)``; in single precision, parts of them are brought to
+            double.
         labels: class indices ``(n,)``; those of training utterances are read.
         n_classes: K.
         wholes: the folds' training parts.
         memory: bytes that Grams may take; where they need more, each part is summed by itself.
         cache: for the Grams.
+        numbers: one more dimension of the features, ``(n,)`` float64.
     """
 
     def __init__(
@@ -265,11 +267,14 @@ class Parts:
         wholes: Sequence[Index],
         memory: int,
         cache: GramCache | None = None,
+        numbers: Tensor | None = None,
     ) -> None:
         self._x, self._labels, self._n_classes, self._cache = x, labels, n_classes, cache
+        self._numbers = numbers
         self._rows = np.unique(np.concatenate(wholes))
+        dim = x.shape[1] + (numbers is not None)
         # That of all, that of a fold, of what is left out, and of the part.
-        self._split = 4 * n_classes * x.shape[1] ** 2 * x.element_size() <= memory
+        self._split = 4 * n_classes * dim**2 * 8 <= memory
         self._all: Gram | None = None
         self._lock = Lock()
         self._last = local()  # the fold that a thread is at, and its Gram
@@ -290,8 +295,10 @@ class Parts:
         return found.moments()
 
     def take(self, rows: Index) -> Tensor:
-        """The features of some utterances."""
-        return self._x[torch.as_tensor(rows, device=self._x.device)]
+        """The features of some utterances, in double precision."""
+        at = torch.as_tensor(rows, device=self._x.device)
+        found = self._x[at].double()
+        return found if self._numbers is None else torch.column_stack([found, self._numbers[at]])
 
     def _gram(self, rows: Index, offset: Tensor | None) -> Gram:
         x, labels = self.take(rows), self._labels[rows]

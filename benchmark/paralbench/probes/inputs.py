@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from paralbench.errors import ProbeError
+from paralbench.probes.on_disk import Floats32, Means, OnDisk
 
 Index = npt.NDArray[np.int64]
-Floats32 = npt.NDArray[np.float32]
 
 
 class Frames(Protocol):
@@ -36,13 +36,13 @@ class Inputs:
     """The statistics of all utterances of a problem.
 
     Attributes:
-        mean: over valid frames, ``(n, layers, dim)`` float32.
+        mean: over valid frames, ``(n, layers, dim)`` float32; on the disk where they are large.
         moments: packed covariances between layers ``(n, pairs, dim)`` float32, see
             :mod:`paralbench.features.moments`; None unless the recipe reads them.
         frames: None unless the recipe reads them.
     """
 
-    mean: Floats32
+    mean: Means
     moments: Floats32 | None = None
     frames: Frames | None = None
 
@@ -74,10 +74,12 @@ class Inputs:
             )
 
 
-def _finite(values: Floats32 | None, used: Index) -> npt.NDArray[np.bool_]:
+def _finite(values: Means | None, used: Index) -> npt.NDArray[np.bool_]:
     """Whether all of each utterance is finite, some utterances at a time."""
     if values is None:
         return np.ones(len(used), dtype=bool)
+    if isinstance(values, OnDisk):
+        return values.finite[used]
     parts = np.array_split(used, max(1, len(used) // 256))
     return np.concatenate([np.isfinite(values[part]).all(axis=(1, 2)) for part in parts])
 

@@ -1,6 +1,6 @@
 """Jobs: what one training set is to the engine, and how its statistics are standardised."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from paralbench.probes.inputs import Index
+from paralbench.probes.on_disk import OnDisk
 from paralbench.probes.target import Target
 
 # By the bytes of a set of positions: mean and 1 / deviation, ``(layers, dim)`` each.
@@ -16,6 +17,9 @@ Standards = Mapping[bytes, tuple[Tensor, Tensor]]
 
 # A dimension whose spread is below this share of its mean is constant but for rounding.
 _ROUNDING = 1e-6
+# Utterances that are summed at once; smaller problems are summed as a whole.
+_BLOCK = 32_768
+_READ = 1 << 30  # bytes of a block that are read at once from the disk
 
 
 @dataclass(frozen=True)
@@ -36,15 +40,43 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Streamed:
+    """Means on the disk; what is read of them goes to the device.
+
+    Attributes:
+        mean: ``(n, layers, dim)``.
+        device, dtype: of the arithmetic.
+    """
+
+    mean: OnDisk
+    device: torch.device
+    dtype: torch.dtype
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(n, layers, dim)``."""
+        return self.mean.shape
+
+    def rows(self, rows: Tensor) -> Tensor:
+        """All layers of some utterances, ``(rows, layers, dim)``."""
+        found = torch.from_numpy(self.mean[rows.cpu().numpy()])
+        return found.to(self.device, self.dtype)
+
+    def block(self, rows: slice, layers: slice) -> Tensor:
+        """Some layers of utterances that follow each other, ``(rows, layers, dim)``."""
+        return torch.from_numpy(self.mean[rows, layers]).to(self.device, self.dtype)
+
+
+@dataclass(frozen=True)
 class Data:
-    """All utterances on the device.
+    """All utterances, on the device or on the disk.
 
     Attributes:
         mean: ``(n, layers, dim)``.
         moments: packed covariances ``(n, pairs, dim)``, where the head reads them.
     """
 
-    mean: Tensor
+    mean: Tensor | Streamed
     moments: Tensor | None = None
 
 
@@ -99,12 +131,15 @@ class Prepared:
         Returns:
             ``(jobs, batch, layers, dim)``, contiguous.
         """
-        n, layers, dim = self.data.mean.shape
-        if self.layers is None:
-            found = self.data.mean.view(n, layers * dim).index_select(0, rows.reshape(-1))
+        mean = self.data.mean
+        n, layers, dim = mean.shape
+        if isinstance(mean, Streamed):
+            found = mean.rows(rows.reshape(-1))
+        elif self.layers is None:
+            found = mean.view(n, layers * dim).index_select(0, rows.reshape(-1))
         else:
             at = rows * layers + self.layers[chosen][:, None]
-            found = self.data.mean.view(n * layers, dim).index_select(0, at.reshape(-1))
+            found = mean.view(n * layers, dim).index_select(0, at.reshape(-1))
         found = found.view(*rows.shape, -1, dim)
         if self.mean is None or self.scale is None:
             return found
@@ -179,11 +214,12 @@ def prepare(
     return Prepared(data, jobs, mean, scale, chosen, truth, centre, spread, weights)
 
 
-def standards(features: Tensor, sets: Iterable[Index]) -> Standards:
+def standards(features: Tensor | Streamed, sets: Iterable[Index]) -> Standards:
     """Mean and 1 / deviation of each layer and dimension over each of some sets of utterances.
 
-    All sets at once, layer by layer: their sums are one matrix product. In double precision, about
-    the mean of all utterances, so that the squares keep their digits.
+    All sets at once, layer by layer: their sums are one matrix product for each block of
+    utterances. In double precision, about the mean of the first block, so that the squares keep
+    their digits.
 
     Args:
         features: ``(n, layers, dim)``.
@@ -200,23 +236,47 @@ def standards(features: Tensor, sets: Iterable[Index]) -> Standards:
     for number, rows in enumerate(distinct.values()):
         member[number, torch.as_tensor(rows, device=features.device)] = 1
     member /= member.sum(1, keepdim=True)
-    means = torch.empty(len(distinct), layers, dim, **like)
-    scales = torch.empty_like(means)
+    means = torch.zeros(len(distinct), layers, dim, **like)
+    squares = torch.zeros_like(means)
+    centre = torch.zeros(layers, dim, **like)
+    spread = torch.zeros_like(centre)
+    for rows, layer, part in _blocks(features):
+        values = part.to(wide, copy=True)
+        if rows.start == 0:
+            centre[layer] = values.mean(0)
+        values -= centre[layer]
+        weights = member[:, rows]
+        means[:, layer] += weights @ values
+        squares[:, layer] += weights @ values.square_()
+        spread[layer] += values.mean(0) * (len(values) / n)
+    scales = squares
     for layer in range(layers):
-        values = features[:, layer].to(wide, copy=True)
-        centre = values.mean(0)
-        values -= centre
-        mean = member @ values
-        deviation = (member @ values.square_() - mean.square()).clamp_min_(0).sqrt_()
-        means[:, layer] = mean + centre
+        mean = means[:, layer]
+        deviation = (squares[:, layer] - mean.square()).clamp_min_(0).sqrt_()
+        mean += centre[layer]
         # What the subtraction leaves of a constant is rounding, too.
-        least = torch.maximum(means[:, layer].abs() * _ROUNDING, values.mean(0).sqrt() * _ROUNDING)
+        least = torch.maximum(mean.abs() * _ROUNDING, spread[layer].sqrt() * _ROUNDING)
         varies = deviation > least
         scales[:, layer] = torch.where(varies, 1 / deviation.where(varies, deviation + 1), 0.0)
     return {
         key: (means[number].to(features.dtype), scales[number].to(features.dtype))
         for number, key in enumerate(distinct)
     }
+
+
+def _blocks(features: Tensor | Streamed) -> Iterator[tuple[slice, int, Tensor]]:
+    """Blocks of utterances of each layer ``(rows, dim)``, with the rows and the layer."""
+    n, layers, dim = features.shape
+    for start in range(0, n, _BLOCK):
+        rows = slice(start, min(start + _BLOCK, n))
+        if isinstance(features, Tensor):
+            yield from ((rows, layer, features[rows, layer]) for layer in range(layers))
+            continue
+        some = max(1, _READ // (4 * (rows.stop - start) * dim))
+        for first in range(0, layers, some):
+            part = features.block(rows, slice(first, first + some))
+            for number in range(part.shape[1]):
+                yield rows, first + number, part[:, number]
 
 
 def pad(parts: Sequence[Index]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:

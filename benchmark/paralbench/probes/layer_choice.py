@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from paralbench.errors import ProbeError
 from paralbench.metrics import METRICS, Metric
 from paralbench.probes.inputs import FoldRows, Index, Inputs
+from paralbench.probes.on_disk import Floats32, OnDisk
 from paralbench.probes.result import CHOSEN, MIX, Choice, ProbeResult
 from paralbench.probes.scores_on_development import best, scores
 from paralbench.probes.settings import Settings
@@ -28,6 +29,7 @@ Found = TypeVar("Found")
 
 # A dimension whose spread is below this share of its mean is constant but for rounding.
 ROUNDING = 1e-6
+_BLOCK = 1 << 26  # numbers whose mean and deviation are taken at once
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,25 @@ class Method(ABC):
         """Class probabilities ``(points, n, n_classes)``; None where the probe gives none."""
         return None
 
-    def features(self, layer: int) -> Floats:
-        """A copy of the features of all utterances on one layer, ``(n, dim)``."""
-        return np.array(self.inputs.mean[:, layer], dtype=np.float64)
+    def features(self, layer: int) -> Floats | Floats32:
+        """A copy of the features of all utterances on one layer, ``(n, dim)``.
+
+        In double precision, but single where they are so many that they are on the disk.
+        """
+        mean = self.inputs.mean
+        return mean[:, layer] if isinstance(mean, OnDisk) else mean[:, layer].astype(np.float64)
+
+    def workers(self, wholes: Sequence[Index]) -> int:
+        """How many layers are worked on at the same time, as memory allows.
+
+        Beside a layer there are its largest part in double precision, its training utterances
+        standardised, and what solves or compares them, about as much again.
+        """
+        n, _, dim = self.inputs.mean.shape
+        width = 4 if isinstance(self.inputs.mean, OnDisk) else 8
+        each = dim * (width * n + 3 * 8 * max(len(whole) for whole in wholes))
+        wanted = self.settings.workers or os.cpu_count() or 1
+        return int(np.clip(self.settings.held // each, 1, wanted))
 
     def to_outputs(self, values: Floats, fit: Index, notes: Sequence[str] = ()) -> Outputs:
         """Outputs from values ``(points, n, classes in fit)``, or of numbers ``(points, n, 1)``."""
@@ -106,14 +124,27 @@ class Method(ABC):
         return Outputs(every, every.argmax(axis=2), said)
 
 
-def standardisation(x: Floats) -> tuple[Floats, Floats]:
-    """Mean and 1 / deviation of each dimension of ``(n, dim)``; 0 for one that is constant.
+def standardisation(x: Floats | Floats32, rows: Index) -> tuple[Floats, Floats]:
+    """Mean and 1 / deviation of each dimension of some rows of ``(n, dim)``; 0 for a constant one.
 
     Nothing can be learned of a constant dimension, and at test it may be anything.
     """
-    mean, deviation = x.mean(axis=0), x.std(axis=0)
+    size = max(2, _BLOCK // max(1, len(rows)))  # dimensions at once
+    mean, deviation = np.empty(x.shape[1]), np.empty(x.shape[1])
+    for start in range(0, x.shape[1], size):
+        some = slice(start, start + size)
+        part = x[:, some][rows].astype(np.float64, copy=False)
+        mean[some], deviation[some] = part.mean(axis=0), part.std(axis=0)
     varies = deviation > ROUNDING * np.abs(mean)
     return mean, np.divide(1.0, deviation, out=np.zeros_like(mean), where=varies)
+
+
+def standardised(x: Floats | Floats32, rows: Index, mean: Floats, scale: Floats) -> Floats:
+    """Some rows of ``(n, dim)`` with these means and deviations, in double precision."""
+    found = x[rows].astype(np.float64, copy=False)  # a copy in any case, by the rows
+    found -= mean
+    found *= scale
+    return found
 
 
 @dataclass(frozen=True)
@@ -166,13 +197,16 @@ def _choose(
     method: Method, folds: Sequence[FoldRows], metric: Metric, seeds: Sequence[int]
 ) -> list[list[_Pick]]:
     """The choices of each fold and seed."""
+    wholes = [fold.train for fold in folds]
+    workers = method.workers(wholes)
+    within = workers if method.inputs.layers == 1 else None
 
     def scored(layer: int) -> list[tuple[Floats, Floats, Floats]]:
-        opened = method.open(layer, [fold.train for fold in folds])
+        opened = method.open(layer, wholes)
         one = partial(_on_development, method, opened, metric=metric, seeds=seeds)
-        return _each(one, folds, method.settings, method.inputs.layers == 1)
+        return _each(one, folds, method.settings, within)
 
-    by_layer = _each(scored, range(method.inputs.layers), method.settings)
+    by_layer = _each(scored, range(method.inputs.layers), method.settings, workers)
     sign = 1.0 if metric.higher_is_better else -1.0
     picks = []
     for number, fold in enumerate(folds):
@@ -229,6 +263,8 @@ def _test(
     seeds: Sequence[int],
 ) -> list[list[_Tested]]:
     """What the chosen probe of each fold and seed says of the test utterances."""
+    workers = method.workers([fold.train for fold in folds])
+    within = workers if method.inputs.layers == 1 else None
 
     def tested(layer: int) -> dict[tuple[int, int], _Tested]:
         used = [n for n, row in enumerate(picks) if any(pick.layer == layer for pick in row)]
@@ -238,11 +274,12 @@ def _test(
             found = _of_fold(method, opened, layer, folds[number], picks[number], seeds)
             return {(number, column): one for column, one in found.items()}
 
-        found = _each(of_fold, used, method.settings, method.inputs.layers == 1)
+        found = _each(of_fold, used, method.settings, within)
         return {at: one for part in found for at, one in part.items()}
 
     layers = sorted({pick.layer for row in picks for pick in row})
-    found = {at: one for part in _each(tested, layers, method.settings) for at, one in part.items()}
+    parts = _each(tested, layers, method.settings, workers)
+    found = {at: one for part in parts for at, one in part.items()}
     return [[found[number, column] for column in range(len(seeds))] for number in range(len(folds))]
 
 
@@ -312,21 +349,25 @@ def _naming(fold: FoldRows) -> Iterator[None]:
 
 
 def _each(
-    work: Callable[[Given], Found], items: Sequence[Given], settings: Settings, apart: bool = True
+    work: Callable[[Given], Found],
+    items: Sequence[Given],
+    settings: Settings,
+    workers: int | None,
 ) -> list[Found]:
-    """The work on each item, several at the same time where they are worked on ``apart``.
+    """The work on each item, so many at the same time; with None as part of other work.
 
     Each has one thread, so that results do not depend on how many cores a machine has.
     """
-    if settings.device != "cpu" or not apart:
+    if settings.device != "cpu" or workers is None:
         return [work(item) for item in items]
-    workers = min(settings.workers or os.cpu_count() or 1, len(items))
     before = torch.get_num_threads()
     try:
         # A pool even of one: torch keeps the number of threads by thread.
         with (
             threadpool_limits(1, user_api="blas"),
-            ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+            ThreadPoolExecutor(
+                min(workers, len(items)), initializer=torch.set_num_threads, initargs=(1,)
+            ) as pool,
         ):
             return list(pool.map(work, items))
     finally:

@@ -14,11 +14,15 @@ from paralbench.probes.layer_choice import (
     Outputs,
     choose_and_test,
     standardisation,
+    standardised,
 )
+from paralbench.probes.on_disk import Floats32
 from paralbench.probes.recipes import Neighbours, Recipe
 from paralbench.probes.result import ProbeResult
 from paralbench.probes.settings import Settings
 from paralbench.probes.target import Target
+
+_BLOCK = 16_384  # utterances that are standardised at once
 
 
 def train(
@@ -71,7 +75,7 @@ class _Neighbours(Method):
 class _Layer:
     """Neighbours on one layer."""
 
-    def __init__(self, method: _Neighbours, x: Floats) -> None:
+    def __init__(self, method: _Neighbours, x: Floats | Floats32) -> None:
         self._method, self._x = method, x
 
     def outputs(
@@ -107,13 +111,16 @@ class _Layer:
     def _nearest(self, fit: Index, rows: Index, count: int) -> tuple[Index, Floats]:
         """Positions in ``fit`` and cosines of the nearest, ``(rows, count)``, nearest first."""
         settings = self._method.settings
-        mean, scale = standardisation(self._x[fit])
+        about = standardisation(self._x, fit)
 
         def directions(some: Index) -> Tensor:
-            x = (self._x[some] - mean) * scale
-            length = np.linalg.norm(x, axis=1, keepdims=True)
-            x = np.divide(x, length, out=np.zeros_like(x), where=length > 0)
-            return torch.from_numpy(x).to(settings.device, settings.dtype)
+            parts = []
+            for start in range(0, max(1, len(some)), _BLOCK):
+                x = standardised(self._x, some[start : start + _BLOCK], *about)
+                length = np.linalg.norm(x, axis=1, keepdims=True)
+                x = np.divide(x, length, out=np.zeros_like(x), where=length > 0)
+                parts.append(torch.from_numpy(x).to(settings.device, settings.dtype))
+            return parts[0] if len(parts) == 1 else torch.cat(parts)
 
         known = directions(fit)
         nearest = np.empty((len(rows), count), dtype=np.int64)

@@ -34,7 +34,9 @@ def by_speaker(
             "use --normalisations none."
         )
     given = np.asarray(labels)
-    groups = [np.flatnonzero(speakers == one) for one in sorted(set(speakers))]
+    codes, _ = pd.factorize(speakers, sort=True)
+    order = np.argsort(codes, kind="stable")
+    groups = np.split(order, np.cumsum(np.bincount(codes))[:-1])
     if all(len(set(given[rows].tolist())) == 1 for rows in groups):
         raise ProbeError(
             "normalisation by speaker is refused: the label is the same in all utterances of each "

@@ -46,6 +46,11 @@ class Recipe:
         return self.reads == "means" and self.selects
 
     @property
+    def by_layer(self) -> bool:
+        """Whether it is trained on one layer at a time."""
+        return False
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """The kinds of target it can be trained on."""
         return ("classes", "regression")
@@ -119,6 +124,11 @@ class Trained(Recipe):
             raise ValueError("without refitting, the best score alone decides: tie 0, no patience.")
 
     @property
+    def by_layer(self) -> bool:
+        """See :class:`Recipe`."""
+        return self.layers == "each"
+
+    @property
     def points(self) -> tuple[tuple[float, float], ...]:
         """The grid: (learning rate, weight decay)."""
         return tuple((rate, decay) for rate in self.learning_rates for decay in self.weight_decays)
@@ -146,6 +156,11 @@ class ClosedForm(Recipe):
                 raise ValueError(f"a penalty of {one:g} is not above 0 and at most {high:g}.")
 
     @property
+    def by_layer(self) -> bool:
+        """See :class:`Recipe`."""
+        return True
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """See :class:`Recipe`."""
         return ("classes",) if self.form == "lda" else super().targets
@@ -167,6 +182,11 @@ class Classical(Recipe):
     fixed_cost: float
 
     @property
+    def by_layer(self) -> bool:
+        """See :class:`Recipe`."""
+        return True
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """See :class:`Recipe`."""
         return ("classes",) if self.model == "logistic" else super().targets
@@ -183,6 +203,11 @@ class Neighbours(Recipe):
 
     counts: tuple[int, ...]
     fixed_count: int
+
+    @property
+    def by_layer(self) -> bool:
+        """See :class:`Recipe`."""
+        return True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ frames. That is exact, as for the windows of a long utterance.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,10 +40,28 @@ class Sessions:
             means: of the utterances, ``(n, layers, dim)``.
             frames: valid frames of each, ``(n,)``.
         """
-        totals = np.zeros((self.count, *means.shape[1:]))
-        np.add.at(totals, self.of, means * frames[:, None, None].astype(np.float64))
+        return self.merge_parts([(slice(0, len(means)), means)], frames, means.shape[1:])
+
+    def merge_parts(
+        self,
+        parts: Iterable[tuple[slice, np.ndarray]],
+        frames: np.ndarray,
+        shape: tuple[int, ...],
+    ) -> np.ndarray:
+        """The same as :meth:`merge` of means that come in parts, in the utterances' order.
+
+        Args:
+            parts: positions of some utterances and their means, ``(some, layers, dim)``.
+            frames: valid frames of each utterance, ``(n,)``.
+            shape: ``(layers, dim)``.
+        """
+        totals, kind = np.zeros((self.count, *shape)), np.dtype(np.float32)
+        for rows, means in parts:
+            kind = means.dtype
+            weighted = means * frames[rows, None, None].astype(np.float64)
+            np.add.at(totals, self.of[rows], weighted)
         counts = np.bincount(self.of, weights=frames, minlength=self.count)
-        return (totals / counts[:, None, None]).astype(means.dtype)
+        return (totals / counts[:, None, None]).astype(kind)
 
     def merge_moments(
         self, moments: np.ndarray, means: np.ndarray, frames: np.ndarray

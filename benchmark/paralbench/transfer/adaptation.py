@@ -20,6 +20,9 @@ from paralbench.tables.frames import column
 ACROSS = ("corpus", "coral")  # these names of normalisations
 SHRINKAGE = 0.5  # of CORAL: correlations plus the identity, as its authors have it
 
+# What is worked on at once, so that copies of large corpora stay small.
+_ROWS, _NUMBERS = 1 << 16, 1 << 26
+
 Floats32 = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 
@@ -102,8 +105,10 @@ def coral(
         colour = _Root(aim, shrinkage, 0.5)
         for rows in sources:
             if len(rows):
-                whitened = _Root(own := _standardised(features[rows, layer]), shrinkage, -0.5)(own)
-                out[rows, layer] = colour(whitened)
+                whiten = _Root(own := _standardised(features[rows, layer]), shrinkage, -0.5)
+                for start in range(0, len(rows), _ROWS):
+                    some = slice(start, start + _ROWS)
+                    out[rows[some], layer] = colour(whiten(own[some]))
     return out
 
 
@@ -148,11 +153,17 @@ def _power(values: Floats, power: float) -> Floats:
 
 def _standardised(features: Floats32) -> Floats:
     """Features ``(n, dim)`` with mean 0 and standard deviation 1; constant dimensions are 0."""
-    part = features.astype(np.float64)
-    deviation = part.std(axis=0)
-    varies = deviation > 1e-6 * np.abs(part).max(axis=0)
-    centred = part - part.mean(axis=0)
-    return np.divide(centred, deviation, out=np.zeros_like(centred), where=varies)
+    found = np.empty(features.shape)
+    size = max(2, _NUMBERS // len(features))  # dimensions at once
+    for start in range(0, features.shape[1], size):
+        part = features[:, start : start + size].astype(np.float64)
+        deviation = part.std(axis=0)
+        varies = deviation > 1e-6 * np.abs(part).max(axis=0)
+        part -= part.mean(axis=0)
+        some = found[:, start : start + size]
+        some[:] = 0.0
+        np.divide(part, deviation, out=some, where=varies)
+    return found
 
 
 def _groups(corpora: npt.NDArray[np.str_]) -> Iterator[npt.NDArray[np.int64]]:

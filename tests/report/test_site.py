@@ -1,3 +1,4 @@
+import json
 import re
 
 import pytest
@@ -16,6 +17,8 @@ def test_every_folder_with_tables_has_its_page_and_a_link(tmp_path):
     results = tmp_path / "results"
     write_run(results / "one", upstreams=["wavlm-large"], **SMALL)
     write_run(results / "two", upstreams=["hubert-base", "tera-960h"], **SMALL)
+    plan = json.loads((results / "two" / "plan.json").read_text())
+    (results / "two" / "plan.json").write_text(json.dumps({**plan, "begun": "2026-01-31"}))
     (results / "performance").mkdir()
     (results / "performance" / "speed.csv").write_text("measure\n")
     out = tmp_path / "site"
@@ -26,7 +29,14 @@ def test_every_folder_with_tables_has_its_page_and_a_link(tmp_path):
     assert links == ["one.html", "two.html"]
     assert all((out / link).is_file() for link in links)
     text = Page(index).text
-    for words in ("hubert-base, tera-960h", "age, emotion", "2 runs", "(of the files)", "0.1.0"):
+    for words in (
+        "hubert-base, tera-960h",
+        "age, emotion",
+        "2 runs",
+        "(of the files)",
+        "2026-01-31",
+        "0.1.0",
+    ):
         assert words in text
 
 

@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 
 import pandas as pd
@@ -22,6 +23,18 @@ def test_rows_of_finished_cells_are_read_back(tmp_path):
     assert run.done("cell-1")
     assert not run.done("cell-2")
     assert run.read("scores")[["cell", "value"]].values.tolist() == [["cell-1", 0.25]]
+
+
+def test_the_day_of_the_first_cell_is_kept_and_published(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    assert run.begun is None
+    run.enter({"a": "cell-1"})
+    run.write("cell-1", {"scores": scores("cell-1")})
+    plan = json.loads((run.path / "plan.json").read_text())
+    (run.path / "plan.json").write_text(json.dumps({**plan, "begun": "2026-01-31"}))
+    run.enter({"b": "cell-2"})
+    run.publish(tmp_path / "published")
+    assert RunFolder(tmp_path / "published").begun == "2026-01-31"
 
 
 def test_columns_that_came_after_a_file_was_written_are_empty(tmp_path):

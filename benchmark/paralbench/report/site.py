@@ -50,7 +50,7 @@ def _entry(folder: Path, file: str) -> dict[str, object]:
     transfers = sorted(set(pooled.loc[pooled["setting"] != "within", "task"]))
     versions = sorted(set(pooled["paralbench_version"].dropna()))
     facts = [
-        ("date", _date(view.run, folder)),
+        ("date", _date(folder)),
         ("upstreams", ", ".join(view.order)),
         ("tasks", ", ".join(sorted(set(board["task"])))),
         ("transfer of", ", ".join(transfers)),
@@ -66,9 +66,9 @@ def _entry(folder: Path, file: str) -> dict[str, object]:
     }
 
 
-def _date(run: Run, folder: Path) -> str:
-    """When the run was made, as its manifest says; else the day of the file of scores."""
-    told = run.fact("run", "run", "date")
+def _date(folder: Path) -> str:
+    """When the run was begun, as its plan says; else the day of the files."""
+    told = RunFolder(folder).begun
     if told:
         return told
     files = [folder / "scores.parquet", folder / "plan.json"]

@@ -101,7 +101,7 @@ def clean_leftovers(folder: Path, *, remove: bool = True) -> list[Path]:
         with suppress(OSError):
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
             try:
-                if _is_abandoned(descriptor):
+                if is_abandoned(descriptor):
                     if remove:
                         path.unlink()
                     removed.append(path)
@@ -126,6 +126,17 @@ def explain(folder: Path, error: OSError) -> StoreError:
     return StoreError(f"{folder}: {error}")
 
 
+def is_abandoned(descriptor: int) -> bool:
+    """Whether the writer that held the lock of an open file is dead; then the lock is ours."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return time.time() - os.fstat(descriptor).st_mtime > _ABANDONED_AFTER_SECONDS
+    return True
+
+
 def _create(folder: Path) -> tuple[Path, int]:
     """A new locked file. A cleaner may win the race for the lock and remove it: then another."""
     while True:
@@ -138,16 +149,6 @@ def _create(folder: Path) -> tuple[Path, int]:
         if os.fstat(descriptor).st_nlink:
             return path, descriptor
         os.close(descriptor)
-
-
-def _is_abandoned(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return time.time() - os.fstat(descriptor).st_mtime > _ABANDONED_AFTER_SECONDS
-    return True
 
 
 def _flush_folder(folder: Path) -> None:

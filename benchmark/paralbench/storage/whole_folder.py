@@ -1,16 +1,22 @@
-"""Folders that appear by one rename: whole if they are there."""
+"""Folders that appear by one rename: whole if they are there.
+
+As of files (see :mod:`~paralbench.storage.atomic`), a writer holds a lock beside what it makes, so
+that no clock has to tell whether it lives.
+"""
 
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from paralbench.storage.atomic import explain
+from paralbench.storage.atomic import PREFIX, explain, is_abandoned
+from paralbench.storage.downloads import locked
 
-_PREFIX = ".unfinished-"
+_LOCK = "lock"
+# Of what has no lock file yet, or was begun by an older version.
 _ABANDONED_AFTER_SECONDS = 24 * 3600.0
 
 
@@ -30,7 +36,10 @@ def whole_folder(folder: Path) -> Iterator[tuple[Path, Path]]:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _clean(folder.parent)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=_PREFIX) as temporary:
+        with (
+            tempfile.TemporaryDirectory(dir=folder.parent, prefix=PREFIX) as temporary,
+            locked(Path(temporary) / _LOCK),
+        ):
             made, scratch = Path(temporary) / "made", Path(temporary) / "scratch"
             made.mkdir()
             scratch.mkdir()
@@ -41,10 +50,22 @@ def whole_folder(folder: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _clean(folder: Path) -> None:
-    """Remove what killed processes left; a living one needs minutes, not a day."""
-    for left in folder.glob(f"{_PREFIX}*"):
-        if time.time() - left.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
+    """Remove what killed processes left."""
+    for left in folder.glob(f"{PREFIX}*"):
+        with suppress(FileNotFoundError):
+            if _is_left(left):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_left(folder: Path) -> bool:
+    try:
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return time.time() - folder.stat().st_mtime > _ABANDONED_AFTER_SECONDS
+    try:
+        return is_abandoned(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _appear(made: Path, folder: Path) -> None:

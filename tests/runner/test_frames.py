@@ -33,6 +33,8 @@ def test_a_probe_on_frames_is_run_from_cards_to_scores(cards, tmp_path, monkeypa
         device="cpu",
         seeds=1,
     )
+    execute(catalogue, replace(request, recipes=("majority",)), tmp_path / "decoded")
+    said = estimate(catalogue, request)
     told = Told()
     summary = execute(catalogue, request, tmp_path / "run", progress=told)
     assert (summary.done, summary.failed, summary.encoded) == (1, 0, 36)
@@ -47,9 +49,7 @@ def test_a_probe_on_frames_is_run_from_cards_to_scores(cards, tmp_path, monkeypa
     assert (found["recipe"], found["layer"]) == ("emobox", "0")
     assert found["value"] > 0.95
 
-    lines = estimate(catalogue, request).lines
-    (said,) = (line for line in lines if line.startswith("fbank: "))
     size = sum(path.stat().st_size for path in folder.iterdir())
-    assert "of frames of layer 0" in said
-    about = float(said.split("about ")[1].split(" kB of frames")[0]) * 1000
-    assert about == pytest.approx(size, rel=0.3)
+    assert said.encodings[0].frames_bytes == pytest.approx(size, rel=0.3)
+    assert "of frames of layer 0" in said.lines[-1]
+    assert estimate(catalogue, request).encodings[0].frames_bytes == 0

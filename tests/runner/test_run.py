@@ -114,9 +114,16 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(paralbench, cards, tmp_pat
     out = tmp_path / "run"
     arguments = ["--upstreams", "fbank,broken", "--tasks", "voices-emotion"]
     done = paralbench("run", "--cards", cards, "--out", out, *arguments, "--dry-run", check=0)
-    assert "voices: 36 utterances" in done.stdout
-    assert "36 clips at" in done.stdout
-    assert "broken: 1 cells; not measured" in done.stdout
+    rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line}
+    assert rows["voices"][:4] == ["voices", "36", "108", "s"]
+    assert rows["fbank"][1:6] == ["1", "36", "0", "108", "s"]
+    assert "broken: not measured: " in done.stdout
+    data = json.loads(
+        paralbench(
+            "run", "--cards", cards, "--out", out, *arguments, "--dry-run", "--json", check=0
+        ).stdout
+    )
+    assert [one["clips"] for one in data["upstreams"]] == [0, 36, 36]  # floors first
     assert not out.exists()
 
 

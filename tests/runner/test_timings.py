@@ -15,6 +15,8 @@ from paralbench.features.extract import ExtractionReport
 from paralbench.features.flops import measure_flops
 from paralbench.features.matmul_rate import matmul_rate
 from paralbench.runner import timings
+from paralbench.runner.estimate import estimate
+from paralbench.runner.extraction import whole_report
 from paralbench.runner.request import Request
 from paralbench.tables import TABLES, RunFolder
 from paralbench.upstreams import blueprints
@@ -80,6 +82,18 @@ def test_a_runs_figures_follow_from_each_other(run, cards, small):
     assert 0 <= row["padding_share"] < 1
     assert row["threads"] == torch.get_num_threads()
     assert row["peak_memory_bytes"] > 0
+
+
+def test_a_dry_run_says_the_operations_of_the_run(run, cards, small):
+    run("decoded", ["fbank"])
+    request = Request(("small",), tasks=("voices-emotion",), recipes=("knn",), device="cpu")
+    said = estimate(load_catalogue([cards, small]), request).encodings[0]
+    (row,) = encoding(run("run", ["small"])).to_dict("records")
+    assert said.audio_seconds == pytest.approx(row["audio_seconds"])
+    assert said.flops == pytest.approx(row["flops"])
+    rate = matmul_rate("cpu", "fp32", torch.get_num_threads())
+    assert said.least_seconds == pytest.approx(said.flops / rate)
+    assert said.seconds >= said.least_seconds / 2  # both are measured, on a busy machine
 
 
 def test_what_was_in_the_store_took_nothing(run):
@@ -153,3 +167,24 @@ def test_tables_from_before_have_the_columns_as_missing(tmp_path):
     assert list(found["cell"]) == ["c", "c", "d", "d"]
     assert found["x_real_time"].isna().tolist() == [True, True, True, False]
     TABLES["timings"].to_arrow(found)
+
+
+def part(**changes):
+    known = {"encoded": 3, "audio_seconds": 6.0, "flops": 4e9, "device_flops": 10e9}
+    return {**PART, **known, "energy_joules": 2.0, **changes}
+
+
+PART = {name: value for name, value in vars(REPORT).items() if name not in ("space", "frames")}
+
+
+def test_parts_of_an_extraction_add_up():
+    idle = part(encoded=0, audio_seconds=0.0, flops=None, device_flops=None, energy_joules=None)
+    whole = whole_report([part(), idle, part(device="cuda:1")], None, 5.0)
+    assert (whole.flops, whole.device_flops, whole.seconds) == (8e9, 20e9, 5.0)
+    assert whole.energy_joules is None  # processors' counters hold what both parts took
+    assert whole.lengths == {160_000: 6}
+    on_gpus = [part(device="cuda:0"), part(device="cuda:1")]
+    assert whole_report(on_gpus, None, 5.0).energy_joules == 4.0
+    assert whole_report([part(flops=None), part()], None, 5.0).flops is None
+    alone = whole_report([part()], None, 5.0)
+    assert (alone.seconds, alone.energy_joules) == (4.0, 2.0)  # without what came after it

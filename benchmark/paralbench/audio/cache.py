@@ -97,6 +97,16 @@ class AudioCache:
                 findings[position] = finding
         return _frame(requests, [finding for finding in findings if finding is not None])
 
+    def known(self, manifest_root: Path, requests: Sequence[Segment]) -> list[Finding | None]:
+        """What earlier calls of :meth:`prepare` found, in order, without decoding anything.
+
+        None where nothing is known, or the file has changed. Audio whose samples were deleted
+        since is known too.
+        """
+        root = Path(manifest_root).resolve()
+        index = FilesIndex(self.folder / "files", root, current_decoders())
+        return [index.get(_file_key(root, request)) for request in requests]
+
     def waveform(self, content: str) -> np.ndarray:
         """The samples with this name: a new array ``(n,)`` float32, 16 kHz mono.
 

@@ -1,5 +1,6 @@
 """``run``, ``transfer`` and ``demo``."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from paralbench.cli.options import (
     CardsOption,
     DevicesOption,
     ExecutorOption,
+    JsonOption,
     RootOption,
     WeightsOption,
     assignments,
@@ -53,7 +55,9 @@ LimitOption = Annotated[
 ]
 SeedOption = Annotated[int | None, typer.Option(help="Seed of samples, splits and resamples.")]
 SeedsOption = Annotated[int | None, typer.Option(help="How many probe seeds.", min=1)]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and an estimate.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Print the plan and an estimate; with --json as JSON.")
+]
 LeakageOption = Annotated[
     bool, typer.Option("--allow-leakage", help="Run splits that leak, and stamp their rows.")
 ]
@@ -106,6 +110,7 @@ def run(
     allow_leakage: LeakageOption = False,
     partial: PartialOption = False,
     dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Extract features, train probes, write the tables. The same command again goes on."""
     shelves = catalogue(cards)
@@ -133,7 +138,7 @@ def run(
         "allow_leakage": allow_leakage,
         "partial": partial,
     }
-    sys.exit(_execute(shelves, _request(shelves, suite, given), out, dry_run=dry_run))
+    sys.exit(_execute(shelves, _request(shelves, suite, given), out, dry_run, as_json))
 
 
 def transfer(
@@ -155,6 +160,7 @@ def transfer(
     seed: SeedOption = None,
     partial: PartialOption = False,
     dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Train on one corpus (or several), test on another that shares the label."""
     shelves = catalogue(cards)
@@ -175,7 +181,7 @@ def transfer(
         "seed": seed,
         "partial": partial,
     }
-    sys.exit(_execute(shelves, _request(shelves, None, given), out, dry_run=dry_run))
+    sys.exit(_execute(shelves, _request(shelves, None, given), out, dry_run, as_json))
 
 
 def demo(
@@ -228,13 +234,22 @@ def _request(shelves: "Catalogue", suite: str | None, given: dict[str, Any]) -> 
     return Request(**{"upstreams": (), **kept})
 
 
-def _execute(shelves: "Catalogue", request: "Request", out: Path, dry_run: bool = False) -> int:
+def _execute(
+    shelves: "Catalogue",
+    request: "Request",
+    out: Path,
+    dry_run: bool = False,
+    as_json: bool = False,
+) -> int:
     """Run a request and say what came of it; the exit code."""
     if dry_run:
         from paralbench.runner.estimate import estimate
 
-        print(estimate(shelves, request))
+        found = estimate(shelves, request)
+        print(json.dumps(found.to_json(), indent=1, ensure_ascii=False) if as_json else found)
         return 0
+    if as_json:
+        raise ParalbenchError("--json is for --dry-run; the tables of a run are in its folder.")
     from paralbench.runner.execute import execute
 
     with _progress() as progress:

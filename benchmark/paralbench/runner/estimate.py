@@ -1,47 +1,145 @@
-"""What a run would do: cells, audio, disk and time, without decoding or encoding the corpora."""
+"""What a run would take: cells, audio, operations, time and disk, without running it.
 
+Time is that of a trial: a batch as the run would make it, of noise of the clips' lengths, on the
+device; the rest of the batches take in proportion to their operations. Nothing is downloaded, and
+of the corpora nothing is decoded.
+"""
+
+import os
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from paralbench.cards import Catalogue
 from paralbench.errors import ParalbenchError
 from paralbench.features.arithmetic import arithmetic
-from paralbench.features.device import with_backend
-from paralbench.features.frame_layer import layer_index
+from paralbench.features.batching import BUDGETS, Batch, Limits, cost, limits_of, plan_batches
+from paralbench.features.device import find_device, with_backend
+from paralbench.features.encoding import BatchEncoder
+from paralbench.features.flops import Flops
+from paralbench.features.frame_layer import FrameLayer, layer_index
+from paralbench.features.frame_store import lacking, open_frames
+from paralbench.features.matmul_rate import matmul_rate
 from paralbench.features.precision import torch_dtype
-from paralbench.features.sizes import frames_bytes, moments_bytes, size_text
+from paralbench.features.sizes import frames_bytes, moments_bytes
 from paralbench.features.store import FeatureStore
+from paralbench.features.workers import WORTH_SECONDS
 from paralbench.probes.recipes import get_recipe
 from paralbench.runner.data import Corpora
 from paralbench.runner.device import choose_backend, choose_device, choose_precision
-from paralbench.runner.plan import make_plan
+from paralbench.runner.estimate_text import lines_of
+from paralbench.runner.plan import Cell, make_plan
+from paralbench.runner.planned_audio import PlannedAudio, planned_audio
 from paralbench.runner.request import Request
+from paralbench.runner.timings import flops_of
 from paralbench.runner.upstream import Upstream
-from paralbench.tables.frames import column
 from paralbench.tables.slots import NO_UPSTREAM
-from paralbench.upstreams.base import SAMPLE_RATE, backend_of
+from paralbench.upstreams.base import SAMPLE_RATE, Encoder, backend_of
 
-_ASSUMED_SECONDS = 3.0  # of a clip whose length is not known yet
 _FLOAT_BYTES = 4
+_ONCE = 20.0  # seconds; a trial that takes longer is not repeated
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What an upstream would take of a run.
+
+    Attributes:
+        upstream: its id.
+        cells: of the plan.
+        clips: that it has to encode.
+        stored: clips that the store has already.
+        audio_seconds: of those to encode.
+        flops: operations of encoding each alone; None where they cannot be counted.
+        seconds: that encoding takes, by the trial; None where nothing could be measured.
+        least_seconds: that as many operations take as matrix products, at the rate measured on the
+            device in the same precision.
+        features_bytes, moments_bytes, frames_bytes: what is written.
+        device: where, and what computes, if not torch.
+        precision: in which.
+        frames_layer: whose frames are stored; None: none are.
+        problem: why nothing is measured; None where it is.
+    """
+
+    upstream: str
+    cells: int
+    clips: int = 0
+    stored: int = 0
+    audio_seconds: float = 0.0
+    flops: float | None = 0.0
+    seconds: float | None = 0.0
+    least_seconds: float | None = 0.0
+    features_bytes: int = 0
+    moments_bytes: int = 0
+    frames_bytes: int = 0
+    device: str = ""
+    precision: str = ""
+    frames_layer: int | None = None
+    problem: str | None = None
+
+    @property
+    def bytes(self) -> int:
+        """All that is written."""
+        return self.features_bytes + self.moments_bytes + self.frames_bytes
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A plan and what it would take, ready to print."""
+    """A plan and what it would take.
 
-    lines: tuple[str, ...]
+    Attributes:
+        corpora: the audio, in the order of first use.
+        encodings: in running order; the floors, which encode nothing, stand first.
+        skipped: what is left out, with the reasons.
+    """
+
+    corpora: tuple[PlannedAudio, ...]
+    encodings: tuple[Encoding, ...]
+    skipped: tuple[str, ...]
+
+    @property
+    def cells(self) -> int:
+        """Of the plan."""
+        return sum(one.cells for one in self.encodings)
+
+    @property
+    def pcm_bytes(self) -> int:
+        """What decoding adds to the cache, once for all upstreams."""
+        return sum(one.pcm_bytes for one in self.corpora)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The same for people."""
+        return lines_of(self)
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
 
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain data."""
+        audio = [
+            {
+                "corpus": one.corpus,
+                "clips": len(one.samples),
+                "audio_seconds": one.seconds,
+                "to_decode": one.to_decode,
+                "assumed": one.assumed,
+                "pcm_bytes": one.pcm_bytes,
+            }
+            for one in self.corpora
+        ]
+        return {
+            "corpora": audio,
+            "upstreams": [{**asdict(one), "bytes": one.bytes} for one in self.encodings],
+            "skipped": list(self.skipped),
+        }
+
 
 def estimate(catalogue: Catalogue, request: Request) -> Estimate:
     """Lay out a request and estimate it.
-
-    Time per upstream is measured by encoding noise of the clips' mean length twice, where its
-    weights are here already; nothing is downloaded.
 
     Raises:
         ParalbenchError: the request is wrong, or nothing of it can be run here.
@@ -55,79 +153,152 @@ def estimate(catalogue: Catalogue, request: Request) -> Estimate:
         partial=request.partial,
     )
     plan = make_plan(catalogue, request, corpora.root)
-    lines = [f"skipped: {line}" for line in plan.skipped]
-    clips, seconds = 0, 0.0
-    for id in plan.corpora:
-        manifest = corpora.manifest(id)
-        ends, starts = column(manifest.frame, "end"), column(manifest.frame, "start")
-        given = (ends - starts.fillna(0)).dropna().to_numpy(dtype="float64")
-        mean = float(given.mean()) if len(given) else _ASSUMED_SECONDS
-        clips, seconds = clips + len(manifest), seconds + mean * len(manifest)
-        assumed = "" if len(given) else f", at {_ASSUMED_SECONDS:g} s a clip"
-        lines.append(
-            f"{id}: {len(manifest)} utterances, about {mean * len(manifest) / 60:.0f} min{assumed}"
-        )
-    device, precision = choose_device(request.device), choose_precision(request.precision)
-    backend = choose_backend(request.backend, device, precision)
+    audio = {id: planned_audio(corpora, id) for id in plan.corpora}
+    device = choose_device(request.devices[0] if request.devices else request.device)
+    precision = choose_precision(request.precision)
+    request = replace(
+        request,
+        device=device,
+        precision=precision,
+        backend=choose_backend(request.backend, device, precision),
+    )
+    found = []
     for id, cells in plan.by_upstream().items():
-        if id == NO_UPSTREAM:
-            lines.append(f"floors: {len(cells)} cells")
-            continue
+        needed = dict.fromkeys(corpus for cell in cells for corpus in cell.corpora)
+        found.append(_encoding(catalogue, request, id, cells, [audio[one] for one in needed]))
+    return Estimate(tuple(audio.values()), tuple(found), plan.skipped)
+
+
+def _encoding(
+    catalogue: Catalogue, request: Request, id: str, cells: list[Cell], audio: list[PlannedAudio]
+) -> Encoding:
+    if id == NO_UPSTREAM:
+        return Encoding("floors", len(cells))
+    samples = {content: length for one in audio for content, length in one.samples.items()}
+    try:
+        card = catalogue.upstreams.get(id)
+        upstream = Upstream.find(card, request.precision, request.weights, False, request.backend)
         try:
-            card = catalogue.upstreams.get(id)
-            upstream = Upstream.find(card, precision, request.weights, False, backend)
-            space = FeatureStore().space(upstream.description)
-            mean = seconds / max(clips, 1)
-            each, frame_rate = _trial(upstream, mean, device, request.threads)
-            layers, dim = upstream.encoder.n_layers, upstream.encoder.dim
-            sizes = [f"{size_text(clips * layers * dim * _FLOAT_BYTES)} of features"]
-            reads = {get_recipe(cell.recipe).reads for cell in cells}
-            if "moments" in reads:
-                sizes.append(f"{size_text(moments_bytes(clips, layers, dim))} of second moments")
-            if "frames" in reads:
-                size = size_text(frames_bytes(seconds, frame_rate, dim))
-                layer = layer_index(request.frames_layer, layers)
-                sizes.append(f"about {size} of frames of layer {layer}")
-            lines.append(
-                f"{id}: {len(cells)} cells; {clips} clips at {each * 1000:.0f} ms: at most "
-                f"{_clock(each * clips)} to encode (the store holds {len(space)}), "
-                f"{', '.join(sizes)}; on "
-                f"{with_backend(device, backend_of(upstream.encoder))}, {upstream.precision}"
-            )
+            return _measured(upstream, request, cells, samples)
+        finally:
             upstream.unload()
-        except ParalbenchError as error:
-            lines.append(f"{id}: {len(cells)} cells; not measured: {str(error).splitlines()[0]}")
-    lines.append(f"{len(plan.cells)} cells in all")
-    return Estimate(tuple(lines))
+    except ParalbenchError as error:
+        known = {"clips": len(samples), "audio_seconds": sum(samples.values()) / SAMPLE_RATE}
+        unknown = dict.fromkeys(("flops", "seconds", "least_seconds"))
+        return Encoding(id, len(cells), **known, **unknown, problem=str(error).splitlines()[0])
 
 
-def _trial(
-    upstream: Upstream, seconds: float, device: str, threads: int | None
-) -> tuple[float, float]:
-    """Seconds that a clip of a length takes, and frames a second that it has.
-
-    Of two encodings of noise, run as an extraction would run them, the time of the faster one.
-    """
+def _measured(
+    upstream: Upstream, request: Request, cells: Iterable[Cell], samples: Mapping[str, int]
+) -> Encoding:
     import torch
 
-    encoder = upstream.encoder.to(torch.device(device), torch_dtype(upstream.precision))
-    samples = max(encoder.min_samples, min(encoder.window_samples, round(seconds * SAMPLE_RATE)))
-    noise = np.random.default_rng(0).normal(0, 0.1, samples).astype(np.float32)
-    took, frames = [], 0
-    for _ in range(2):
-        started = time.perf_counter()
-        with arithmetic(threads or torch.get_num_threads(), upstream.precision):
-            batch = torch.from_numpy(encoder.prepare(noise))[None].to(device)
-            states = encoder.forward(batch, torch.tensor([samples], device=device))
-            float(states.layers[0].float().sum())  # waits for the device
-            frames = int(states.lengths[0])
-        took.append(time.perf_counter() - started)
-    return min(took), frames * SAMPLE_RATE / samples
+    cells = list(cells)
+    reads = {get_recipe(cell.recipe).reads for cell in cells}
+    moments = "moments" in reads
+    space = FeatureStore().space(upstream.description)
+    frames = open_frames(space, request.frames_layer) if "frames" in reads else None
+    wanted = lacking(space, samples, second_moments=moments, frames=frames)
+    found = Encoding(
+        upstream.card.id,
+        len(cells),
+        clips=len(wanted),
+        stored=len(samples) - len(wanted),
+        audio_seconds=sum(samples[content] for content in wanted) / SAMPLE_RATE,
+        device=request.device,
+        precision=upstream.precision,
+    )
+    if not wanted:
+        return found
+    encoder = upstream.encoder.to(find_device(request.device), torch_dtype(upstream.precision))
+    layer = None
+    if "frames" in reads:
+        layer = FrameLayer(layer_index(request.frames_layer, encoder.n_layers), "float16")
+    limits = limits_of(encoder)
+    lengths = {content: samples[content] for content in wanted}
+    batches = plan_batches(lengths, BUDGETS[request.device.split(":")[0]], limits)
+    flops = flops_of(upstream, request.device)
+    threads = request.threads or torch.get_num_threads()
+    trial = Trial(upstream.precision, request.device, threads, moments, layer)
+    seconds, frame_rate = trial.seconds(encoder, batches, flops)
+    if _in_processes(upstream, encoder, request) and seconds > WORTH_SECONDS:
+        seconds /= request.threads or os.cpu_count() or 1
+    seconds /= len(request.devices) or 1
+    least = operations = None
+    if flops is not None:
+        operations = sum(flops.of_window(piece.samples) for batch in batches for piece in batch)
+        rate = matmul_rate(request.device, upstream.precision, threads)
+        least = operations / rate / (len(request.devices) or 1)
+    missing, n = set(space.missing(wanted)), len(wanted)
+    return replace(
+        found,
+        flops=operations,
+        seconds=float(seconds),
+        least_seconds=least,
+        features_bytes=len(missing) * encoder.n_layers * encoder.dim * _FLOAT_BYTES,
+        moments_bytes=moments_bytes(n, encoder.n_layers, encoder.dim) if moments else 0,
+        frames_bytes=frames_bytes(found.audio_seconds, frame_rate, encoder.dim) if layer else 0,
+        device=with_backend(", ".join(request.devices) or request.device, backend_of(encoder)),
+        frames_layer=layer.index if layer else None,
+    )
 
 
-def _clock(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+def _in_processes(upstream: Upstream, encoder: Encoder, request: Request) -> bool:
+    """Whether it is encoded by a process per core (see ``extract_with``)."""
+    alone = encoder.batching == "single" and backend_of(encoder) == "torch"
+    return alone and request.device == "cpu" and upstream.precision == "fp32"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a batch is encoded to see how long it takes.
+
+    Args:
+        precision, device, threads, second_moments, layer: as the run would have them.
+    """
+
+    precision: str
+    device: str
+    threads: int
+    second_moments: bool
+    layer: FrameLayer | None
+
+    def seconds(
+        self, encoder: Encoder, batches: list[Batch], flops: Flops | None
+    ) -> tuple[float, float]:
+        """Seconds that batches take, and frames per second of audio.
+
+        One batch is encoded twice and the faster time is taken: the one in the middle of the work,
+        where they are ordered by length.
+        """
+        limits = limits_of(encoder)
+        works = np.array([work(batch, flops, limits) for batch in batches])
+        middle = int(np.searchsorted(works.cumsum(), works.sum() / 2))
+        took, frame_rate = self.time(encoder, batches[middle])
+        return took * works.sum() / works[middle], frame_rate
+
+    def time(self, encoder: Encoder, batch: Batch) -> tuple[float, float]:
+        """Seconds that a batch of noise takes, and frames per second of audio."""
+        rng = np.random.default_rng(0)
+        noise = [rng.normal(0, 0.1, piece.samples).astype(np.float32) for piece in batch]
+        waveforms = [np.asarray(encoder.prepare(one), np.float32) for one in noise]
+        padded = limits_of(encoder).padded_samples
+        pooling = BatchEncoder(
+            encoder, find_device(self.device), self.second_moments, padded, self.layer
+        )
+        times: list[float] = []
+        frames = 0
+        with arithmetic(self.threads, self.precision):
+            while len(times) < 2 and sum(times) < _ONCE:
+                started = time.perf_counter()
+                frames = sum(one.frames for one in pooling.encode(waveforms))
+                times.append(time.perf_counter() - started)
+        return min(times), frames * SAMPLE_RATE / sum(piece.samples for piece in batch)
+
+
+def work(batch: Batch, flops: Flops | None, limits: Limits) -> float:
+    """What a batch costs beside others: its operations, padding included, or else its samples."""
+    longest = max(piece.samples for piece in batch)
+    if flops is None:
+        return float(cost(len(batch), longest, limits.padded_samples))
+    return len(batch) * flops.of_window(longest)

@@ -55,6 +55,25 @@ def start_measuring(device: "torch.device") -> None:
         torch.cuda.reset_peak_memory_stats(device)
 
 
+def memory_share(device: "torch.device", *, reset: bool = False) -> float:
+    """How much of a CUDA device's memory was taken at the peak, by all processes; else 0.
+
+    Args:
+        device: which.
+        reset: forget earlier peaks, and give back what is only kept for later.
+    """
+    import torch
+
+    if device.type != "cuda":
+        return 0.0
+    if reset:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+    free, total = torch.cuda.mem_get_info(device)
+    others = total - free - torch.cuda.memory_reserved(device)
+    return (others + torch.cuda.max_memory_reserved(device)) / total
+
+
 def peak_memory(device: "torch.device") -> int:
     """Bytes: tensors on a CUDA device, else the resident size of this process or of a child.
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from paralbench.errors import ParalbenchError
 from paralbench.features.arithmetic import arithmetic
-from paralbench.features.batching import BUDGETS, Batch, Piece, limits_of, padding_share
+from paralbench.features.batching import Batch, Piece, limits_of, padding_share
+from paralbench.features.budget import budget_for
 from paralbench.features.collecting import Collector
 from paralbench.features.device import (
     device_name,
@@ -127,8 +128,9 @@ def extract(
             only an utterance that lacks them is encoded again, in the batch it was planned in.
         frames_dtype: ``float16`` or ``float32``, see
             :class:`~paralbench.features.frame_layer.FrameLayer`.
-        token_budget: samples in a batch, padding included; by default :data:`BUDGETS` of the
-            device.
+        token_budget: samples in a batch, padding included; by default that of the
+            device, and on a GPU, where there is much to encode, what suits it (see
+            :mod:`~paralbench.features.budget`).
         progress: called with the seconds of audio that are done and those that are to be done in
             all, of what is encoded now.
         announce: told how much second moments and frames will take and where, before they are
@@ -244,7 +246,7 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
         frames = FrameStore(space, FrameLayer(index, job.frames_dtype))
     encoder = encoder.to(job.device, torch_dtype(job.precision))
     space.write_description()
-    budget = BUDGETS[job.device.type] if job.token_budget is None else job.token_budget
+    budget = _budget(space, missing, encoder, job)
     batches = plan_in(space, missing, budget, limits_of(encoder), job.cache, job.lengths)
     # The plan may have excluded some, and another process may have stored some.
     wanted = lacking(space, missing, second_moments=job.second_moments, frames=frames)
@@ -285,6 +287,19 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
     job.progress(total / SAMPLE_RATE, total / SAMPLE_RATE)
     done.stored = len(collector.stored)
     return done
+
+
+def _budget(space: FeatureSpace, missing: list[str], encoder: Encoder, job: _Job) -> int:
+    """Samples of a batch: as given, else as suits the device."""
+    if job.token_budget is not None:
+        return job.token_budget
+    limits = limits_of(encoder)
+    with arithmetic(job.threads, job.precision):  # what is tried is what will be run
+        budget = budget_for(
+            space, missing, job.lengths, encoder, limits, job.device, job.second_moments
+        )
+    start_measuring(job.device)  # trials are no part of the memory that extraction took
+    return budget
 
 
 def _results(

@@ -103,6 +103,13 @@ def resume_or_plan(
     return batches
 
 
+def begun(folder: Path, contents: Iterable[str], budget: int, limits: Limits) -> bool:
+    """Whether a plan of this budget and these limits holds one of the contents."""
+    wanted = set(contents)
+    plans = _begun(folder, {"budget": budget, "limits": asdict(limits)})
+    return any(not wanted.isdisjoint(plan) for plan in plans)
+
+
 def _holding(contents: set[str], batches: Iterable[Batch]) -> list[Batch]:
     return [batch for batch in batches if not contents.isdisjoint(piece.content for piece in batch)]
 

@@ -132,7 +132,7 @@ def test_the_text_is_aligned_and_totals_say_what_is_not_known():
     assert [line[:end].split()[-1] for line in (heads, total)] == ["time", "min"]
     assert total.split() == [
         *("total", "13", "6", "0", "6.0", "h", ">", "5", "P", ">", "3", "min"),
-        *(">", "8", "s", ">", "7.0", "GB"),
+        *(">", "8", "s", "7.0", "GB"),
     ]
     assert "gone: not measured: no weights here" in lines
     assert lines[-1] == (

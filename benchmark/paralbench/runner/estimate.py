@@ -183,9 +183,18 @@ def _encoding(
         finally:
             upstream.unload()
     except ParalbenchError as error:
-        known = {"clips": len(samples), "audio_seconds": sum(samples.values()) / SAMPLE_RATE}
-        unknown = dict.fromkeys(("flops", "seconds", "least_seconds"))
-        return Encoding(id, len(cells), **known, **unknown, problem=str(error).splitlines()[0])
+        card = catalogue.upstreams.get(id)
+        return Encoding(
+            id,
+            len(cells),
+            clips=len(samples),
+            audio_seconds=sum(samples.values()) / SAMPLE_RATE,
+            flops=None,
+            seconds=None,
+            least_seconds=None,
+            features_bytes=len(samples) * (card.layers or 0) * (card.dim or 0) * _FLOAT_BYTES,
+            problem=str(error).splitlines()[0].rstrip(":"),
+        )
 
 
 def _measured(

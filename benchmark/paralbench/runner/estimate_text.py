@@ -58,30 +58,33 @@ def _row(one: "Encoding") -> tuple[str, ...]:
         _operations(one.flops),
         _clock(one.seconds),
         _clock(one.least_seconds),
-        _NONE if one.problem else size_text(one.bytes),
+        size_text(one.bytes) if one.bytes else _NONE,
         "not measured" if one.problem else f"{one.device}, {one.precision}",
     )
 
 
 def _total(found: "Estimate") -> tuple[str, ...]:
-    """Sums; with a ">" where something in it is not known."""
+    """Sums; with a ">" where an upstream is not measured."""
     rows = found.encodings
+    more = "> " if any(one.problem for one in rows) else ""
 
-    def total(name: str) -> tuple[float, str]:
-        values = [getattr(one, name) for one in rows]
-        return sum(value or 0 for value in values), "> " if None in values else ""
+    def total(name: str) -> float | None:
+        known = [value for one in rows if one.clips and (value := getattr(one, name)) is not None]
+        return sum(known) if known else None
 
-    flops, seconds, least = map(total, ("flops", "seconds", "least_seconds"))
+    texts = (
+        _operations(total("flops")),
+        _clock(total("seconds")),
+        _clock(total("least_seconds")),
+    )
     return (
         "total",
         str(found.cells),
         str(sum(one.clips for one in rows)),
         str(sum(one.stored for one in rows)),
         _clock(sum(one.audio_seconds for one in rows)),
-        flops[1] + _operations(flops[0]),
-        seconds[1] + _clock(seconds[0]),
-        least[1] + _clock(least[0]),
-        seconds[1] + size_text(sum(one.bytes for one in rows)),
+        *(text if text == _NONE else more + text for text in texts),
+        size_text(sum(one.bytes for one in rows)),
         "",
     )
 

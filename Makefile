@@ -14,7 +14,7 @@ $(READY): pyproject.toml constraints.txt tests/references.txt
 	  || { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  -c constraints.txt -e '.[functionals,beats,report,browser,test,lint]'
+	  -c constraints.txt -e '.[functionals,beats,ray,report,browser,test,lint]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	  --no-deps -r tests/references.txt
 	@touch $@

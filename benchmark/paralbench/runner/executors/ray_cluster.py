@@ -5,6 +5,7 @@ stored. All nodes see one PARALBENCH_HOME and one run folder, which is checked o
 """
 
 import importlib.util
+import itertools
 import logging
 import os
 import socket
@@ -92,6 +93,7 @@ class RayCluster:
         self._needs: dict[str, float] = {}
         self._most_memory = 0
         self._began = False
+        self._runs = itertools.count()
 
     def __enter__(self) -> Self:
         import ray
@@ -174,15 +176,17 @@ class RayCluster:
             retry_exceptions=False,
         )
         held = [ray.put(work)]  # in a list, so that Ray leaves it to the task to fetch it
+        run = next(self._runs)  # what tasks of an earlier one tell late is not ours
         tasks = {
-            do.remote(held, part, index, self._board, self._site): index
+            do.remote(held, part, (run, index), self._board, self._site): index
             for index, part in enumerate(parts)
         }
         try:
             while tasks:
                 ready, _ = ray.wait(list(tasks), timeout=_TELL_EVERY)
-                for event in ray.get(self._board.take.remote()):
-                    told(*event)
+                for (of, index), event in ray.get(self._board.take.remote()):
+                    if of == run:
+                        told(index, event)
                 for task in ready:
                     yield tasks.pop(task), _result(task)
         finally:
@@ -229,16 +233,19 @@ class RayCluster:
                 raise StoreError(fault.message)
 
 
+Of = tuple[int, int]  # a run of the executor, and the position of a part in it
+
+
 class _Board:
     """An actor that keeps what tasks tell until the runner takes it."""
 
     def __init__(self):
-        self._events: list[tuple[int, Any]] = []
+        self._events: list[tuple[Of, Any]] = []
 
-    def tell(self, index: int, event: Any) -> None:
-        self._events.append((index, event))
+    def tell(self, of: Of, event: Any) -> None:
+        self._events.append((of, event))
 
-    def take(self) -> list[tuple[int, Any]]:
+    def take(self) -> list[tuple[Of, Any]]:
         events, self._events = self._events, []
         return events
 
@@ -246,7 +253,7 @@ class _Board:
 _held: tuple[Any, Work[Any, Any]] | None = None  # what this process did a part of last
 
 
-def _do(held: list[Any], part: Any, index: int, board: Any, site: Site) -> Any:
+def _do(held: list[Any], part: Any, of: Of, board: Any, site: Site) -> Any:
     """Do a part, in a process of the cluster; a work is fetched once by each."""
     import ray
 
@@ -255,7 +262,7 @@ def _do(held: list[Any], part: Any, index: int, board: Any, site: Site) -> Any:
     if _held is None or _held[0] != held[0]:
         _held = None  # the last one's encoder goes before the next comes
         _held = held[0], ray.get(held[0])
-    return _held[1].do(part, lambda event: board.tell.remote(index, event))
+    return _held[1].do(part, lambda event: board.tell.remote(of, event))
 
 
 def _look(site: Site) -> tuple[str, str, Fault | None]:

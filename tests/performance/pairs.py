@@ -70,8 +70,8 @@ def features_of(data: dict[str, CorpusData], layers: int, dim: int, folder: Path
     return Features(space)
 
 
-def measure(recipe: str, utterances: int, n_upstreams: int) -> dict[str, float]:
-    """Seconds of all pairs of all upstreams, and of one upstream both ways."""
+def measure(recipe: str, utterances: int, n_upstreams: int, alone: bool = True) -> dict[str, float]:
+    """Seconds of all pairs of all upstreams, and (``alone``) of one upstream's pairs one by one."""
     catalogue = load_catalogue()
     card, data = catalogue.harmonised.get(LABEL), made_up(utterances)
     request = Request(upstreams=(BESIDE,), device="cpu")
@@ -102,7 +102,7 @@ def measure(recipe: str, utterances: int, n_upstreams: int) -> dict[str, float]:
             seconds = time.perf_counter() - started
             found["ours"] += seconds
             print(f"{id}: {seconds:.1f} s", file=sys.stderr, flush=True)
-            if id == BESIDE:
+            if id == BESIDE and alone:
                 started = time.perf_counter()
                 for _, problem in cells:
                     train(problem)

@@ -46,6 +46,29 @@ def test_all_pairs_of_eight_corpora(recipe, record, repository, run_python):
 
 
 @pytest.mark.slow
+def test_all_pairs_of_one_upstream_with_the_trained_recipe(record, repository, run_python):
+    code = "import json, sys; from tests.performance.pairs import measure\n"
+    code += "print(json.dumps(measure('paralbench', int(sys.argv[1]), 1, alone=False)))"
+    done = run_python(code, str(UTTERANCES), timeout=7200, cwd=repository, env=THREADS)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["pairs"] == 56
+    assert found["ours"] > 0
+    size = f"8 corpora of {UTTERANCES:,} utterances, 56 pairs, 5 seeds"
+    record(
+        "transfer",
+        [
+            {
+                "measure": f"paralbench: {size}, hubert-base",
+                "ours": found["ours"],
+                "unit": "s",
+                "target": "",
+                "command": COMMAND,
+            }
+        ],
+    )
+
+
+@pytest.mark.slow
 def test_drops_and_priors_of_a_pair(record, repository, run_python):
     code = "import sys; from tests.performance.pairs import measure_tables\n"
     code += "print(measure_tables(int(sys.argv[1]), int(sys.argv[2])))"

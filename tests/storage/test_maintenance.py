@@ -6,8 +6,9 @@ import pytest
 from paralbench.errors import StoreError
 from paralbench.storage import maintenance
 from paralbench.storage.atomic import PREFIX
+from paralbench.storage.compacting import compact
 from paralbench.storage.keyed import KeyedStore, RaggedStore
-from paralbench.storage.maintenance import compact, known_keys, scrub, take_rows
+from paralbench.storage.maintenance import known_keys, scrub, take_rows
 from paralbench.storage.shards import Shard, list_shards, write_shard
 
 
@@ -182,6 +183,15 @@ class TestCompact:
         assert bad.exists()
         lost = scrub(tmp_path).damaged[0].lost
         check(tmp_path, [n for n in range(15) if key(n) not in lost], kind)
+
+    def test_the_whole_one_of_two_rows_stays(self, tmp_path, fill, check, kind):
+        fill(tmp_path, range(5), kind)
+        fill(tmp_path, range(5), kind, metadata={"by": "another process"})
+        first, _ = list_shards(tmp_path)
+        flip(first)
+        assert compact(tmp_path).damaged == [first]
+        assert scrub(tmp_path).damaged[0].lost == ()
+        check(tmp_path, range(5), kind)
 
     def test_a_kill_before_the_old_ones_are_removed(self, tmp_path, fill, check, kind, monkeypatch):
         fill(tmp_path, range(15), kind)

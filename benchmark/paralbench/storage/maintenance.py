@@ -1,13 +1,11 @@
-"""Looking after one folder of shards: checksums, rows that are there twice, rows of elsewhere.
+"""Looking after one folder of shards: checksums, and taking in the rows of another folder.
 
-All of it is safe while other processes read and write the folder, and at any kill: a shard is
-removed only when another that holds its rows is on the disk.
+It is safe while other processes read and write the folder, and at any kill.
 """
 
 import hashlib
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +26,6 @@ from paralbench.storage.shards import (
 )
 from paralbench.storage.sorted_keys import ABSENT, SortedKeys, hex_keys
 
-# Shards are made into larger ones of about this size; those of half of it are left as they are.
-SHARD_BYTES = 64 * 2**20
 DAMAGED = ".damaged"
 
 _CHECKED_NAME = re.compile(r"[0-9a-f]{32}")
@@ -67,24 +63,6 @@ class Scrubbed:
     damaged: list[Damage] = field(default_factory=list)
     unverified: list[Path] = field(default_factory=list)
     leftovers: list[Path] = field(default_factory=list)
-
-
-@dataclass
-class Compacted:
-    """What :func:`compact` did, or would do.
-
-    Attributes:
-        before, after: shards that were small or held rows twice, and those made of them.
-        doubles: rows that were there more than once.
-        nbytes: of these rows, about.
-        damaged: shards that were left alone because their checksum is wrong.
-    """
-
-    before: int = 0
-    after: int = 0
-    doubles: int = 0
-    nbytes: int = 0
-    damaged: list[Path] = field(default_factory=list)
 
 
 @dataclass
@@ -172,45 +150,25 @@ def set_aside(path: Path) -> None:
         raise explain(path.parent, error) from error
 
 
+def read_keys(path: Path) -> tuple[np.ndarray, Header] | None:
+    """The keys of a shard; None if it is damaged, gone, or has none."""
+    try:
+        keys, header = read_array(path, KEYS)
+    except DamagedShardError:
+        return None
+    except StoreError:
+        if path.exists():
+            raise
+        return None
+    return None if keys is None else (keys, header)
+
+
 def known_keys(folder: Path) -> SortedKeys:
     """The keys of a folder's shards, each once, without those of damaged shards."""
     known = SortedKeys()
     for path in list_shards(folder):
         _add_keys(known, path)
     return known
-
-
-def compact(folder: Path, *, dry_run: bool = False, shard_bytes: int = SHARD_BYTES) -> Compacted:
-    """Make few large shards of many small ones, and leave out rows that are there twice.
-
-    Shards are joined where they hold the same arrays and say the same of how they were made. Of a
-    row that is there twice the first one stays, which is the one that is read.
-
-    Raises:
-        StoreError: a shard cannot be read or written.
-    """
-    done, known = Compacted(), SortedKeys()
-    groups: defaultdict[object, list[tuple[Path, np.ndarray]]] = defaultdict(list)
-    for number, path in enumerate(list_shards(folder)):
-        read = _keys(path)
-        if read is None:
-            continue
-        keys, header = read
-        places = np.arange(len(keys)) | number << 32
-        known.add(keys, places)
-        live = np.flatnonzero(known.find(keys) == places)
-        size, doubles = path.stat().st_size, len(keys) - len(live)
-        if doubles or size < shard_bytes / 2:
-            how = (layout_of(header), tuple(sorted(header.metadata.items())))
-            groups[how].append((path, live))
-            done.doubles += doubles
-            done.nbytes += round(size * doubles / len(keys))
-    for group in groups.values():
-        for batch in _batches(group, shard_bytes):
-            if len(batch) > 1 or len(batch[0][1]) < _rows_of(batch[0][0]):
-                done.before += len(batch)
-                done.after += _rewrite(batch, done, dry_run)
-    return done
 
 
 def take_rows(
@@ -231,7 +189,7 @@ def take_rows(
     layout = next((layout_of(header) for _, header in _headers(folder)), None)
     for path in list_shards(source):
         why = fault(path)
-        read = _keys(path) if why is None else None
+        read = read_keys(path) if why is None else None
         if read is None:
             taken.damaged.append(Damage(path, why or "no shard of a store"))
             continue
@@ -280,77 +238,21 @@ def copy_checked(path: Path, folder: Path) -> None:
         file.commit(path.name)
 
 
-def _rewrite(batch: Sequence[tuple[Path, np.ndarray]], done: Compacted, dry_run: bool) -> int:
-    """Write one shard of the live rows of several and remove these; how many there are then."""
-    if dry_run:
-        return int(any(len(rows) for _, rows in batch))
-    parts = []
-    for path, rows in batch:
-        if fault(path) is not None:
-            done.damaged.append(path)
-        else:
-            parts.append((Shard.open(path), rows))
-    if not parts:
-        return 0
-    made = None
-    if any(len(rows) for _, rows in parts):
-        folder, metadata = parts[0][0].path.parent, parts[0][0].metadata
-        made = write_shard(folder, join_rows(parts), metadata)
-    for shard, _ in parts:
-        if shard.path != made:
-            shard.path.unlink(missing_ok=True)
-    return int(made is not None)
-
-
-def _batches(
-    group: Sequence[tuple[Path, np.ndarray]], most: int
-) -> Iterator[list[tuple[Path, np.ndarray]]]:
-    """Shards in portions of about ``most`` bytes."""
-    batch, size = [], 0
-    for path, rows in group:
-        mine = path.stat().st_size
-        if batch and size + mine > most:
-            yield batch
-            batch, size = [], 0
-        batch.append((path, rows))
-        size += mine
-    if batch:
-        yield batch
-
-
-def _keys(path: Path) -> tuple[np.ndarray, Header] | None:
-    """The keys of a shard; None if it is damaged, gone, or has none."""
-    try:
-        keys, header = read_array(path, KEYS)
-    except DamagedShardError:
-        return None
-    except StoreError:
-        if path.exists():
-            raise
-        return None
-    return None if keys is None else (keys, header)
-
-
 def _headers(folder: Path) -> Iterator[tuple[Path, Header]]:
     for path in list_shards(folder):
-        read = _keys(path)
+        read = read_keys(path)
         if read is not None:
             yield path, read[1]
 
 
-def _rows_of(path: Path) -> int:
-    read = _keys(path)
-    return 0 if read is None else len(read[0])
-
-
 def _add_keys(known: SortedKeys, path: Path) -> None:
-    read = _keys(path)
+    read = read_keys(path)
     if read is not None:
         known.add(read[0], np.arange(len(read[0])))
 
 
 def _lost(path: Path, whole: SortedKeys) -> tuple[str, ...]:
-    read = _keys(path)
+    read = read_keys(path)
     if read is None:
         return ()
     return tuple(hex_keys(read[0][whole.find(read[0]) == ABSENT]))

@@ -30,7 +30,8 @@ from paralbench.features.maintenance.spaces import (
     space_folders,
 )
 from paralbench.storage.atomic import clean_leftovers, explain
-from paralbench.storage.maintenance import DAMAGED, Compacted, compact
+from paralbench.storage.compacting import compact
+from paralbench.storage.maintenance import DAMAGED
 from paralbench.upstreams.registry import FAMILIES
 from paralbench.upstreams.weights import resolve
 
@@ -222,7 +223,7 @@ def _files(folder: Path) -> list[Item]:
 
 
 def _shards(folder: Path) -> list[Item]:
-    found: Compacted = compact(folder, dry_run=True)
+    found = compact(folder, dry_run=True)
     if not found.before:
         return []
     doubles = f", {found.doubles} rows that are there twice" if found.doubles else ""

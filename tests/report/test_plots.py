@@ -115,7 +115,7 @@ def test_a_name_with_a_dollar_is_no_formula(make_run, tmp_path):
         ("scores", Options(task="nothing"), UnknownNameError, "Known: age, emotion"),
         ("scores", Options(probe="mlp"), UnknownNameError, "Known: paralbench"),
         ("confusion", Options(upstream="x"), UnknownNameError, "unknown upstream 'x'"),
-        ("efficiency", Options(cost="money"), ParalbenchError, "real-time, parameters"),
+        ("efficiency", Options(cost="money"), ParalbenchError, "real-time, flops, parameters"),
     ],
 )
 def test_what_is_not_there_is_named(run, tmp_path, kind, options, error, words):

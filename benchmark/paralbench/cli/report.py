@@ -44,7 +44,7 @@ def plot(
     probe: Annotated[
         str | None, typer.Option(help="Recipe; with 'paralbench, speaker-normalised' normalised.")
     ] = None,
-    cost: Annotated[str, typer.Option(help="real-time or parameters")] = "real-time",
+    cost: Annotated[str, typer.Option(help="real-time, flops or parameters")] = "real-time",
     width: Annotated[
         str | None, typer.Option(help=f"{', '.join(WIDTHS)}, or inches; by kind without it.")
     ] = None,

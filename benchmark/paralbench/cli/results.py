@@ -9,7 +9,7 @@ import typer
 from paralbench.errors import ParalbenchError
 
 if TYPE_CHECKING:
-    from paralbench.report.leaderboard import Leaderboard
+    from paralbench.report.render import Board
 
 RunArgument = Annotated[Path, typer.Argument(help="A run folder, or a folder of tables.")]
 
@@ -25,6 +25,9 @@ def leaderboard(
     format: Annotated[str, typer.Option(help="table, csv, markdown, latex or json")] = "table",
     recipe: Annotated[str, typer.Option(help="Which probe recipe.")] = "paralbench",
     normalisation: Annotated[str, typer.Option(help="none or speaker")] = "none",
+    efficiency: Annotated[
+        bool, typer.Option("--efficiency", help="Also what the upstreams cost, beneath.")
+    ] = False,
     into: Annotated[
         Path | None,
         typer.Option(help="Put it, as Markdown, between this file's leaderboard marks instead."),
@@ -32,17 +35,24 @@ def leaderboard(
 ) -> None:
     """Print the leaderboard and the transfer tables of a run."""
     if into is None:
-        show(run, format, recipe, normalisation)
+        show(run, format, recipe, normalisation, efficiency=efficiency)
         return
     from paralbench.report.render import render
     from paralbench.report.splice import splice
 
-    boards, skipped = _boards(run, recipe, normalisation)
+    boards, skipped = _boards(run, recipe, normalisation, efficiency)
     lines = [f"- skipped: {line.splitlines()[0]}" for line in skipped]
     splice(into, render(boards, "markdown") + "\n".join(["", *lines]))
 
 
-def show(run: Path, format: str, recipe: str = "paralbench", normalisation: str = "none") -> None:
+def show(
+    run: Path,
+    format: str,
+    recipe: str = "paralbench",
+    normalisation: str = "none",
+    *,
+    efficiency: bool = False,
+) -> None:
     """Print a run's leaderboard in one of the formats.
 
     Raises:
@@ -54,7 +64,7 @@ def show(run: Path, format: str, recipe: str = "paralbench", normalisation: str 
         raise ParalbenchError(
             f"--format: {format!r} is not allowed. Allowed: {', '.join(BOARD_FORMATS)}."
         )
-    boards, skipped = _boards(run, recipe, normalisation)
+    boards, skipped = _boards(run, recipe, normalisation, efficiency)
     if format != "table":
         sys.stdout.write(render(boards, format))
         return
@@ -69,11 +79,13 @@ def show(run: Path, format: str, recipe: str = "paralbench", normalisation: str 
 
 
 def _boards(
-    run: Path, recipe: str, normalisation: str
-) -> "tuple[list[Leaderboard], tuple[str, ...]]":
+    run: Path, recipe: str, normalisation: str, costs: bool
+) -> "tuple[list[Board], tuple[str, ...]]":
+    from paralbench.report.efficiency import efficiency
     from paralbench.report.generalisation import generalisation_tables
     from paralbench.report.leaderboard import RunTables
     from paralbench.report.leaderboard import leaderboard as make
+    from paralbench.report.reading import Run
     from paralbench.report.transfer import transfer_tables
     from paralbench.tables import RunFolder
 
@@ -81,10 +93,10 @@ def _boards(
     boards = [make(tables, recipe=recipe, normalisation=normalisation)]
     boards += transfer_tables(tables, recipe=recipe, normalisation=normalisation)
     boards += generalisation_tables(tables, recipe=recipe, normalisation=normalisation)
-    boards = [board for board in boards if board.rows or board.notes]
-    if not boards:
+    found: list[Board] = [board for board in boards if board.rows or board.notes]
+    if not found:
         raise ParalbenchError(f"{run}: no scores of recipe {recipe!r}, {normalisation!r}.")
-    return boards, tables.skipped
+    return [*found, efficiency(Run.open(run))] if costs else found, tables.skipped
 
 
 def export(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from paralbench.report.leaderboard import Leaderboard, Score
-from paralbench.report.render import cell_text, grid
+from paralbench.report.render import Board, cell_text, grid
 
 ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -28,18 +28,18 @@ ESCAPES = {
 MARKS = "Bold is the best of its column, underlined what is not told apart from it."
 
 
-def latex(board: Leaderboard, *, pairs_as_rows: bool = False) -> str:
+def latex(board: Board, *, pairs_as_rows: bool = False) -> str:
     r"""A ``table*`` with ``\toprule``, ``\midrule`` and ``\bottomrule``; needs booktabs.
 
     The best score of a column is bold, those that are not told apart from it are underlined, and
     intervals are small. The notes are comments.
 
     Args:
-        board: the leaderboard, or a transfer table.
+        board: the leaderboard, a transfer table, or what upstreams cost.
         pairs_as_rows: pairs of corpora down, upstreams across.
     """
     heads, lines = grid(board, pairs_as_rows=pairs_as_rows)
-    scores = _scores(board, pairs_as_rows)
+    scores = _scores(board, pairs_as_rows) if isinstance(board, Leaderboard) else {}
     body = [
         _row([_cell(text, scores.get((i, j))) for j, text in enumerate(line)])
         for i, line in enumerate(lines)

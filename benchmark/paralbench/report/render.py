@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from paralbench.errors import ParalbenchError
+from paralbench.report.efficiency import Efficiency
 from paralbench.report.leaderboard import Leaderboard, Score
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "csv", "markdown", "json")
 BOARD_FORMATS = (*FORMATS, "latex")
+
+Board = Leaderboard | Efficiency
 
 
 def cell_text(score: Score | None) -> str:
@@ -32,8 +35,10 @@ def _number(value: float) -> str:
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
 
 
-def grid(board: Leaderboard, *, pairs_as_rows: bool = False) -> tuple[list[str], list[list[str]]]:
+def grid(board: Board, *, pairs_as_rows: bool = False) -> tuple[list[str], list[list[str]]]:
     """Headings and rows of text; with ``pairs_as_rows`` upstreams become the columns."""
+    if isinstance(board, Efficiency):
+        return board.grid()
     if pairs_as_rows:
         heads = ["train -> test", "chance", *board.rows]
         lines = [
@@ -56,7 +61,7 @@ def grid(board: Leaderboard, *, pairs_as_rows: bool = False) -> tuple[list[str],
     return heads, lines
 
 
-def markdown(board: Leaderboard, *, pairs_as_rows: bool = False) -> str:
+def markdown(board: Board, *, pairs_as_rows: bool = False) -> str:
     """A GitHub-flavoured table with its title and notes."""
     heads, lines = grid(board, pairs_as_rows=pairs_as_rows)
     return markdown_table(board.title, heads, lines, board.notes)
@@ -84,7 +89,7 @@ def _escape(text: str) -> str:
     return text.replace("<", "&lt;")
 
 
-def terminal(board: Leaderboard, *, pairs_as_rows: bool = False) -> "RenderableType":
+def terminal(board: Board, *, pairs_as_rows: bool = False) -> "RenderableType":
     """A rich table with the notes beneath."""
     from rich import box
     from rich.console import Group
@@ -102,7 +107,7 @@ def terminal(board: Leaderboard, *, pairs_as_rows: bool = False) -> "RenderableT
     return Group(table, *notes)
 
 
-def render(boards: list[Leaderboard], format: str) -> str:
+def render(boards: Sequence[Board], format: str) -> str:
     """All boards as text in one of :data:`BOARD_FORMATS` but ``table``.
 
     Raises:

@@ -11,13 +11,8 @@ from paralbench.report.figures.ranks import Ranking
 from paralbench.report.reading import LAYERWISE, Frame, Run
 
 SPEED = [
-    "name",
-    "device",
-    "precision",
-    "seconds",
-    "audio_seconds",
-    "real_time",
-    "peak_memory_bytes",
+    *("name", "device", "precision", "seconds", "audio_seconds", "real_time", "x_real_time"),
+    *("gflops", "share_of_device", "joules", "peak_memory_bytes"),
 ]
 
 
@@ -29,7 +24,9 @@ def speed(run: Run) -> Frame:
     of two machines.
 
     Returns:
-        ``name, device, precision, seconds, audio_seconds, real_time, peak_memory_bytes``.
+        the columns of :data:`SPEED`; ``real_time`` is seconds of computing per second of speech,
+        ``x_real_time`` its inverse, ``gflops`` and ``joules`` are per second of speech, missing
+        where no run of the work says them.
     """
     timings = run.table("timings")
     rows = timings[(timings["stage"] == "encode") & (timings["audio_seconds"].astype(float) > 0)]
@@ -38,13 +35,33 @@ def speed(run: Run) -> Frame:
     if rows.empty:
         return pd.DataFrame(columns=SPEED)
     keys = ["name", "device", "precision"]
-    found = rows.groupby(keys, dropna=False).agg(
-        seconds=("seconds", "sum"),
-        audio_seconds=("audio_seconds", "sum"),
-        peak_memory_bytes=("peak_memory_bytes", "max"),
+    rows = _with_shares(rows)
+    groups = rows.groupby(keys, dropna=False)
+    found = groups[["seconds", "audio_seconds", *_SUMS]].sum(min_count=1)
+    found = found.assign(peak_memory_bytes=groups["peak_memory_bytes"].max()).reset_index()
+    return found.assign(
+        real_time=found["seconds"] / found["audio_seconds"],
+        x_real_time=found["audio_seconds"] / found["seconds"],
+        gflops=found["flops"] / found["_counted"] / 1e9,
+        share_of_device=found["_shared"] / found["_possible"],
+        joules=found["energy_joules"] / found["_metered"],
+    )[SPEED]
+
+
+_SUMS = ["flops", "energy_joules", "_counted", "_metered", "_shared", "_possible"]
+
+
+def _with_shares(rows: Frame) -> Frame:
+    """The rows with what their sums are divided by: only of those that say what is divided."""
+    numbers = ["seconds", "audio_seconds", "flops", "energy_joules", "share_of_device"]
+    rows = rows.astype({**dict.fromkeys(numbers, float), "peak_memory_bytes": float})
+    audio, shared = rows["audio_seconds"], rows["flops"].where(rows["share_of_device"] > 0)
+    return rows.assign(
+        _counted=audio.where(rows["flops"].notna()),
+        _metered=audio.where(rows["energy_joules"].notna()),
+        _shared=shared,
+        _possible=shared / rows["share_of_device"],
     )
-    found = found.reset_index()
-    return found.assign(real_time=found["seconds"] / found["audio_seconds"])[SPEED]
 
 
 def parameters(run: Run) -> dict[str, int]:
@@ -64,8 +81,8 @@ def efficiency(run: Run, rankings: Mapping[str, Ranking]) -> Frame:
         rankings: probe to its ranking.
 
     Returns:
-        ``task, name, probe, skill, real_time, device, parameters, peak_memory_bytes``; ``skill`` of
-        all tasks is the mean over the tasks that are ranked.
+        ``task, name, probe, skill, real_time, device, parameters, gflops, joules, share_of_device,
+        peak_memory_bytes``; ``skill`` of all tasks is the mean over the tasks that are ranked.
     """
     rows = board(run)
     rows = rows[~rows["floor"]]
@@ -75,9 +92,8 @@ def efficiency(run: Run, rankings: Mapping[str, Ranking]) -> Frame:
     one = rows[["task", "name", "probe", "skill"]]
     means = [_mean_skill(one) for one in rankings.values()]
     found = pd.concat([*means, one], ignore_index=True)
-    found = found.merge(
-        main[["name", "real_time", "device", "peak_memory_bytes"]], on="name", how="left"
-    )
+    taken = ["real_time", "device", "gflops", "joules", "share_of_device", "peak_memory_bytes"]
+    found = found.merge(main[["name", *taken]], on="name", how="left")
     counts = parameters(run)
     found["parameters"] = [counts.get(name) for name in found["name"]]
     found["parameters"] = found["parameters"].astype("Float64")

@@ -12,6 +12,7 @@ from paralbench.report.plots.style import BLUE, GREY, score_axis
 
 COSTS = {
     "real-time": ("real_time", "seconds of computing per second of speech"),
+    "flops": ("gflops", "GFLOP per second of speech"),
     "parameters": ("parameters", "parameters"),
 }
 

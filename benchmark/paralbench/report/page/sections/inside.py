@@ -218,7 +218,11 @@ def efficiency(view: View) -> Section:
     """What a score costs."""
     section = Section("efficiency", "What a score costs")
     rows = costs.efficiency(view.run, view.rankings)
-    kinds = {"real_time": "seconds of computing per second of speech", "parameters": "parameters"}
+    kinds = {
+        "real_time": "seconds of computing per second of speech",
+        "gflops": "GFLOP per second of speech",
+        "parameters": "parameters",
+    }
     parts = []
     for column, against in kinds.items():
         part = rows.assign(cost=rows[column].astype(float), against=against)
@@ -229,9 +233,11 @@ def efficiency(view: View) -> Section:
         return replace(section, missing=why)
     keys = ["task", "probe", "against"]
     found = pd.concat([costs.placed(part) for _, part in found.groupby(keys)], ignore_index=True)
-    found = found.assign(_all=~found["task"].str.startswith("all tasks"))
-    # Time before parameters, which "s" and "p" happen to be the other way round.
-    found = view.in_order(found.sort_values("against", ascending=False), "_all", "task", "probe")
+    found = found.assign(
+        _all=~found["task"].str.startswith("all tasks"),
+        _kind=found["against"].map(list(kinds.values()).index),
+    )
+    found = view.in_order(found.sort_values("_kind", kind="stable"), "_all", "task", "probe")
     found["kind"] = np.where(found["front"], *dots.COST_KINDS)
     devices = sorted(set(rows["device"].dropna()))
     notes = (f"Measured on: {', '.join(devices)}.",) if devices else ()
@@ -242,13 +248,14 @@ def efficiency(view: View) -> Section:
         "line joins the upstreams that nothing beats in both. Times are of encoding alone, on the "
         "machine of this run.",
         spec=dots.efficiency(),
-        data={"rows": found.drop(columns="_all")},
+        data={"rows": found.drop(columns=["_all", "_kind"])},
         choices={"task": "Task", "probe": "Probe", "against": "Cost"},
         kind="wide",
         command=view.plot("efficiency"),
         columns={"task": "task", "name": "upstream", "probe": "probe",
                  "skill": "share of the way to perfect", "real_time": "seconds per second",
-                 "parameters": "parameters", "peak_memory_bytes": "peak memory in bytes",
-                 "device": "device"},
+                 "gflops": "GFLOP per second", "parameters": "parameters",
+                 "share_of_device": "share of the device's rate", "joules": "J per second",
+                 "peak_memory_bytes": "peak memory in bytes", "device": "device"},
     )  # fmt: skip
     return replace(section, figures=(figure,), notes=notes)

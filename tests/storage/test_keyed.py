@@ -274,3 +274,32 @@ class TestRagged:
             store.get(key(1))
         store.append([key(1)], arrays[:1])
         np.testing.assert_array_equal(store.get(key(1)), arrays[0])
+
+
+@pytest.fixture
+def wide(tmp_path, key):
+    """Rows of 20 kB, which are read and not mapped; all numbers differ."""
+    values = np.arange(15 * 5 * 1000, dtype=np.float32).reshape(15, 5, 1000)
+    store = KeyedStore(tmp_path / "wide")
+    for first in (0, 5, 10):
+        numbers = list(range(first, first + 5))
+        rows = {"mean": values[numbers], "frames": np.array(numbers)}
+        store.append([key(n) for n in numbers], rows)
+    return store, values
+
+
+@pytest.mark.parametrize("order", [[13, 2, 7, 2, 0], range(15), [4]])
+def test_large_rows_come_in_the_order_of_the_keys(wide, key, order):
+    store, values = wide
+    found = store.get([key(n) for n in order])
+    np.testing.assert_array_equal(found["mean"], values[list(order)])
+    assert found["frames"].tolist() == list(order)
+
+
+def test_a_large_row_of_a_shard_removed_meanwhile_is_missing(wide, key):
+    store, _ = wide
+    store.get([key(1)])  # mapped
+    for path in list_shards(store.folder):
+        path.unlink()
+    with pytest.raises(StoreError, match="1 of 1 rows are missing"):
+        store.get([key(1)])

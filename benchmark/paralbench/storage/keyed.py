@@ -12,6 +12,9 @@ import numpy as np
 
 from paralbench.errors import StoreError
 from paralbench.storage.index import KEYS, LostShardError, ShardIndex
+from paralbench.storage.shards import Shard, read_rows
+
+_READ = 1 << 14  # bytes of a row from which on it is read by itself, not through the map
 
 
 class _Store:
@@ -121,7 +124,21 @@ class KeyedStore(_Store):
                         f"{shard.path}: other arrays than the rest of the store; remove the file, "
                         "its rows are computed anew."
                     )
-                array[at] = source[places[at, 1]]
+                if array[:1].nbytes < _READ:
+                    array[at] = source[places[at, 1]]
+                else:
+                    self._read(shard, name, places[at, 1], array, at)
+
+    def _read(
+        self, shard: Shard, name: str, rows: np.ndarray, into: np.ndarray, at: np.ndarray
+    ) -> None:
+        try:
+            read_rows(shard.path, name, rows, into, at)
+        except StoreError as error:
+            if shard.path.exists():
+                raise
+            self._index.refresh()
+            raise LostShardError(str(error)) from error
 
     def _layout(self) -> dict[str, tuple[np.dtype, tuple[int, ...]]] | None:
         header = self._index.layout

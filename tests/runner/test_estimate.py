@@ -14,10 +14,11 @@ from paralbench.cards import load_catalogue
 from paralbench.features.batching import limits_of, plan_batches
 from paralbench.features.encoding import BatchEncoder
 from paralbench.features.flops import measure_flops
-from paralbench.runner.estimate import Encoding, Estimate, Trial, estimate
+from paralbench.runner.estimate import Encoding, Estimate, estimate
 from paralbench.runner.execute import execute
 from paralbench.runner.planned_audio import PlannedAudio
 from paralbench.runner.request import Request
+from paralbench.runner.trial import Trial
 from paralbench.upstreams.base import HiddenStates
 
 REQUEST = Request(

@@ -6,20 +6,14 @@ of the corpora nothing is decoded.
 """
 
 import os
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from paralbench.cards import Catalogue
 from paralbench.errors import ParalbenchError
-from paralbench.features.arithmetic import arithmetic
-from paralbench.features.batching import BUDGETS, Batch, Limits, cost, limits_of, plan_batches
+from paralbench.features.batching import limits_of, plan_batches
 from paralbench.features.device import find_device, with_backend
-from paralbench.features.encoding import BatchEncoder
-from paralbench.features.flops import Flops
 from paralbench.features.frame_layer import FrameLayer, layer_index
 from paralbench.features.frame_store import lacking, open_frames
 from paralbench.features.matmul_rate import matmul_rate
@@ -35,12 +29,12 @@ from paralbench.runner.plan import Cell, make_plan
 from paralbench.runner.planned_audio import PlannedAudio, planned_audio
 from paralbench.runner.request import Request
 from paralbench.runner.timings import flops_of
+from paralbench.runner.trial import Trial
 from paralbench.runner.upstream import Upstream
 from paralbench.tables.slots import NO_UPSTREAM
 from paralbench.upstreams.base import SAMPLE_RATE, Encoder, backend_of
 
 _FLOAT_BYTES = 4
-_ONCE = 20.0  # seconds; a trial that takes longer is not repeated
 
 
 @dataclass(frozen=True)
@@ -224,11 +218,13 @@ def _measured(
     if "frames" in reads:
         layer = FrameLayer(layer_index(request.frames_layer, encoder.n_layers), "float16")
     limits = limits_of(encoder)
-    lengths = {content: samples[content] for content in wanted}
-    batches = plan_batches(lengths, BUDGETS[request.device.split(":")[0]], limits)
-    flops = flops_of(upstream, request.device)
     threads = request.threads or torch.get_num_threads()
+    lengths = {content: samples[content] for content in wanted}
     trial = Trial(upstream.precision, request.device, threads, moments, layer)
+    batches = plan_batches(lengths, trial.budget(space, encoder, lengths), limits)
+    if not batches:  # all are shorter than the encoder's shortest
+        return found
+    flops = flops_of(upstream, request.device)
     seconds, frame_rate = trial.seconds(encoder, batches, flops)
     if _in_processes(upstream, encoder, request) and seconds > WORTH_SECONDS:
         seconds /= request.threads or os.cpu_count() or 1
@@ -256,58 +252,3 @@ def _in_processes(upstream: Upstream, encoder: Encoder, request: Request) -> boo
     """Whether it is encoded by a process per core (see ``extract_with``)."""
     alone = encoder.batching == "single" and backend_of(encoder) == "torch"
     return alone and request.device == "cpu" and upstream.precision == "fp32"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """How a batch is encoded to see how long it takes.
-
-    Args:
-        precision, device, threads, second_moments, layer: as the run would have them.
-    """
-
-    precision: str
-    device: str
-    threads: int
-    second_moments: bool
-    layer: FrameLayer | None
-
-    def seconds(
-        self, encoder: Encoder, batches: list[Batch], flops: Flops | None
-    ) -> tuple[float, float]:
-        """Seconds that batches take, and frames per second of audio.
-
-        One batch is encoded twice and the faster time is taken: the one in the middle of the work,
-        where they are ordered by length.
-        """
-        limits = limits_of(encoder)
-        works = np.array([work(batch, flops, limits) for batch in batches])
-        middle = int(np.searchsorted(works.cumsum(), works.sum() / 2))
-        took, frame_rate = self.time(encoder, batches[middle])
-        return took * works.sum() / works[middle], frame_rate
-
-    def time(self, encoder: Encoder, batch: Batch) -> tuple[float, float]:
-        """Seconds that a batch of noise takes, and frames per second of audio."""
-        rng = np.random.default_rng(0)
-        noise = [rng.normal(0, 0.1, piece.samples).astype(np.float32) for piece in batch]
-        waveforms = [np.asarray(encoder.prepare(one), np.float32) for one in noise]
-        padded = limits_of(encoder).padded_samples
-        pooling = BatchEncoder(
-            encoder, find_device(self.device), self.second_moments, padded, self.layer
-        )
-        times: list[float] = []
-        frames = 0
-        with arithmetic(self.threads, self.precision):
-            while len(times) < 2 and sum(times) < _ONCE:
-                started = time.perf_counter()
-                frames = sum(one.frames for one in pooling.encode(waveforms))
-                times.append(time.perf_counter() - started)
-        return min(times), frames * SAMPLE_RATE / sum(piece.samples for piece in batch)
-
-
-def work(batch: Batch, flops: Flops | None, limits: Limits) -> float:
-    """What a batch costs beside others: its operations, padding included, or else its samples."""
-    longest = max(piece.samples for piece in batch)
-    if flops is None:
-        return float(cost(len(batch), longest, limits.padded_samples))
-    return len(batch) * flops.of_window(longest)

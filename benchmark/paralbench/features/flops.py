@@ -142,7 +142,7 @@ def count_flops(encoder: Encoder, samples: int, device: "torch.device | str" = "
     torch.backends.mha.set_fastpath_enabled(False)  # one operator for a layer, which counts nothing
     try:
         with torch.inference_mode(), counter:
-            encoder.forward(waveform.to(device), lengths.to(device))
+            encoder.forward(waveform.to(device), lengths)
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
     return int(counter.get_total_flops())

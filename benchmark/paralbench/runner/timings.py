@@ -1,6 +1,7 @@
 """What extraction and probes took: measures of an extraction, and rows of the table ``timings``."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import pandas as pd
 
 from paralbench import paths
 from paralbench.cards.upstream import InstalledWeights, NoWeights
+from paralbench.errors import StoreError
 from paralbench.features.device import with_backend
 from paralbench.features.extract import ExtractionReport
 from paralbench.features.flops import Flops, measure_flops
@@ -48,7 +50,8 @@ def flops_of(upstream: "Upstream", device: str = "cpu") -> Flops | None:
     except (OSError, json.JSONDecodeError, TypeError):
         flops = _measured_flops(upstream, device)
     facts = None if flops is None else asdict(flops)
-    write_file(folder, name, json.dumps(facts, sort_keys=True).encode())
+    with suppress(StoreError):  # a disk that is full or read-only: they are counted again
+        write_file(folder, name, json.dumps(facts, sort_keys=True).encode())
     return flops
 
 

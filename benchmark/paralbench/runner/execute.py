@@ -23,14 +23,8 @@ from paralbench.runner.data import Corpora
 from paralbench.runner.device import choose_backend, choose_precision
 from paralbench.runner.executors.choose import choose_executor
 from paralbench.runner.executors.work import Executor, Place
-from paralbench.runner.extraction import (
-    Encoded,
-    Extraction,
-    Report,
-    Shard,
-    shards_of,
-    whole_report,
-)
+from paralbench.runner.extract_in_parts import extract_in_parts
+from paralbench.runner.extraction import Extraction
 from paralbench.runner.plan import Cell, Plan, make_plan
 from paralbench.runner.problem import Problem, build_problem
 from paralbench.runner.progress import Progress, Quiet
@@ -227,39 +221,17 @@ class _Run:
             patience=self.place.patience,
             cache=self.corpora.cache,
         )
-        started = time.perf_counter()
         try:
-            shards = shards_of(work, space, lengths, self.place.slots)
-            found = self._run_shards(work, shards)
+            report = extract_in_parts(
+                work, space, lengths, self.executor, self.place, self.progress
+            )
         except FAULTS as error:
             return Fault.of(error)
         finally:
             upstream.unload()
-        if isinstance(found, Fault):
-            return found
-        report = whole_report(found, space, time.perf_counter() - started)
-        self.summary.encoded += report.encoded if report else 0
+        if isinstance(report, ExtractionReport):
+            self.summary.encoded += report.encoded
         return report
-
-    def _run_shards(self, work: Extraction, shards: list[Shard]) -> list[Report] | Fault:
-        id = work.upstream.card.id
-        totals = [shard.seconds for shard in shards]
-        done = [0.0 for _ in shards]
-
-        def told(index: int, event: Encoded | str) -> None:
-            if isinstance(event, str):
-                self.progress.line(f"{id}: {event}")
-                return
-            done[index], totals[index] = event.done, event.total
-            self.progress.work(f"{id}: encoding", sum(done), sum(totals), "s of audio")
-
-        reports = []
-        with closing(self.executor.run(work, shards, told)) as results:
-            for _, found in results:
-                if isinstance(found, Fault):
-                    return found
-                reports.append(found)
-        return reports
 
     def _train(
         self,

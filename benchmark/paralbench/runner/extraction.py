@@ -12,10 +12,14 @@ from typing import Any
 
 from paralbench.audio.cache import AudioCache
 from paralbench.errors import FAULTS, Fault
-from paralbench.features.batching import BUDGETS, Batch
+from paralbench.features.arithmetic import arithmetic
+from paralbench.features.batching import Batch
+from paralbench.features.budget import budget_for
+from paralbench.features.device import find_device
 from paralbench.features.extract import ExtractionReport
 from paralbench.features.frame_store import lacking, open_frames
 from paralbench.features.plans import plan_in
+from paralbench.features.precision import torch_dtype
 from paralbench.features.store import FeatureSpace, FeatureStore
 from paralbench.runner.executors.work import Tell, Work
 from paralbench.runner.shared_folder import await_files
@@ -38,11 +42,13 @@ class Shard:
         contents: sha256 of decoded audio, those of consecutive batches.
         seconds: of audio in these batches.
         plans: names of the files that hold the plan; none where it is still to be made.
+        budget: samples of a batch in that plan.
     """
 
     contents: tuple[str, ...]
     seconds: float
     plans: tuple[str, ...] = ()
+    budget: int | None = None
 
 
 @dataclass(frozen=True)
@@ -117,44 +123,95 @@ class Extraction(Work[Shard, Report | Fault]):
             threads=self.threads,
             second_moments=self.second_moments,
             frames_layer=self.frames_layer,
+            token_budget=part.budget,
             lengths=self.lengths,
             progress=progress,
             announce=tell,
         )
 
+    def missing(self, space: FeatureSpace, contents: Iterable[str]) -> list[str]:
+        """Those that lack something that is wanted, sorted."""
+        layer = self.frames_layer
+        frames = None if layer is None else open_frames(space, layer)
+        wanted = sorted(contents)
+        return lacking(space, wanted, second_moments=self.second_moments, frames=frames)
 
-def shards_of(
-    work: Extraction, space: FeatureSpace, lengths: Mapping[str, int], slots: int
-) -> list[Shard]:
-    """The parts of an extraction; none where everything is stored.
-
-    Where there is more than one slot, the batches are planned here, once for all.
-
-    Args:
-        work: what they are parts of.
-        space: of the upstream's features.
-        lengths: samples of each utterance that is to have features, by content.
-        slots: parts that are done at the same time.
-    """
-    layer = work.frames_layer
-    frames = None if layer is None else open_frames(space, layer)
-    wanted = sorted(lengths)
-    missing = lacking(space, wanted, second_moments=work.second_moments, frames=frames)
-    if not missing:
-        return []
-    if slots == 1:
-        work.lengths = lengths
+    def in_one(self, missing: Sequence[str], lengths: Mapping[str, int]) -> list[Shard]:
+        """All of it as one part, whose plan is made by whoever does it."""
+        self.lengths = lengths
         seconds = sum(lengths[content] for content in missing) / SAMPLE_RATE
         return [Shard(tuple(missing), seconds)]
-    space.write_description()
-    budget = BUDGETS[work.device]
-    batches = plan_in(
-        space, missing, budget, work.upstream.limits, work.cache or AudioCache(), lengths
-    )
-    total = sum(_seconds(batch) for batch in batches)
-    least = max(LEAST_SECONDS[work.device], total / (_PARTS_PER_SLOT * slots))
-    plans = tuple(sorted(path.name for path in space.plans.glob("*.json")))
-    return [replace(shard, plans=plans) for shard in cut(batches, missing, least)]
+
+    def planned(
+        self,
+        space: FeatureSpace,
+        missing: Sequence[str],
+        lengths: Mapping[str, int],
+        slots: int,
+        budget: int,
+    ) -> list[Shard]:
+        """Parts for so many slots, cut from the plan of all batches, which is made here.
+
+        Args:
+            space: of the upstream's features.
+            missing: contents to encode.
+            lengths: samples of each.
+            slots: parts that are done at the same time.
+            budget: samples of a batch, see :class:`Sizing`.
+        """
+        space.write_description()
+        cache = self.cache or AudioCache()
+        batches = plan_in(space, missing, budget, self.upstream.limits, cache, lengths)
+        total = sum(_seconds(batch) for batch in batches)
+        least = max(LEAST_SECONDS[self.device], total / (_PARTS_PER_SLOT * slots))
+        plans = tuple(sorted(path.name for path in space.plans.glob("*.json")))
+        return [
+            replace(shard, plans=plans, budget=budget) for shard in cut(batches, missing, least)
+        ]
+
+
+@dataclass
+class Sizing(Work[tuple[str, ...], int | Fault]):
+    """How large batches are: on a GPU that is found by trying, so it is found where one is.
+
+    The one part is what is missing; it comes to samples.
+
+    Args:
+        upstream, device, threads, second_moments: as of an :class:`Extraction`.
+        lengths: samples by content.
+    """
+
+    upstream: Upstream
+    device: str
+    threads: int | None
+    second_moments: bool
+    lengths: Mapping[str, int]
+
+    @property
+    def memory(self) -> int:
+        """As of the extraction."""
+        return _BYTES + 2 * self.upstream.weights.size
+
+    def do(self, part: tuple[str, ...], tell: Tell) -> int | Fault:
+        """Find the size for what is missing."""
+        import torch
+
+        try:
+            device, precision = find_device(self.device), self.upstream.precision
+            encoder = self.upstream.encoder.to(device, torch_dtype(precision))
+            space = FeatureStore().space(self.upstream.description)
+            with arithmetic(self.threads or torch.get_num_threads(), precision):
+                return budget_for(
+                    space,
+                    part,
+                    self.lengths,
+                    encoder,
+                    self.upstream.limits,
+                    device,
+                    self.second_moments,
+                )
+        except FAULTS as error:
+            return Fault.of(error)
 
 
 def cut(batches: Iterable[Batch], wanted: Iterable[str], least: float) -> list[Shard]:
@@ -179,18 +236,14 @@ def cut(batches: Iterable[Batch], wanted: Iterable[str], least: float) -> list[S
     return shards
 
 
-def whole_report(
-    parts: Sequence[Report], space: FeatureSpace, seconds: float
-) -> ExtractionReport | None:
-    """One report on all parts; None if there were none.
+def whole_report(parts: Sequence[Report], space: FeatureSpace, seconds: float) -> ExtractionReport:
+    """One report on all parts.
 
     Args:
-        parts: what :class:`Extraction` made of them.
+        parts: what :class:`Extraction` made of them, at least one.
         space: where the features are.
         seconds: from the beginning of the first to the end of the last.
     """
-    if not parts:
-        return None
     sums = ("encoded", "reused", "audio_seconds", "batches", "back_offs")
     measures = ["flops", "device_flops"]
     if len(parts) == 1 or parts[0]["device"].startswith("cuda"):
@@ -203,8 +256,8 @@ def whole_report(
     return ExtractionReport(
         **{
             **parts[0],
-            **{name: sum(part[name] for part in parts) for name in sums},
             "energy_joules": None,
+            **{name: sum(part[name] for part in parts) for name in sums},
             **{name: _sum([part[name] for part in worked]) for name in measures},
             "space": space,
             "excluded": {

@@ -157,6 +157,7 @@ def extract_with(
     threads: int | None = None,
     second_moments: bool = False,
     frames_layer: int | None = None,
+    token_budget: int | None = None,
     lengths: Mapping[str, int] | None = None,
     progress: Callable[[float, float], None] | None = None,
     announce: Callable[[str], None] | None = None,
@@ -165,7 +166,7 @@ def extract_with(
 
     Second moments and the frames of a layer are stored where they are asked for; ``announce`` is
     told how large they are before they are made. ``lengths`` has the samples of contents, as far as
-    they are known.
+    they are known, ``token_budget`` the samples of a batch, if they are not to be found.
 
     Encoders that take one utterance at a time on the CPU may run in one process per core, which
     ``extract`` does where there is enough to do to pay for starting them.
@@ -196,6 +197,7 @@ def extract_with(
             threads=threads,
             second_moments=second_moments,
             frames_layer=frames_layer,
+            token_budget=token_budget,
             lengths=lengths,
             progress=progress,
             announce=announce,

@@ -13,7 +13,7 @@ from paralbench.errors import Fault, StoreError
 from paralbench.features.batching import BUDGETS, Limits, plan_batches
 from paralbench.features.store import FeatureStore
 from paralbench.runner import extraction
-from paralbench.runner.extraction import Encoded, Extraction, cut, shards_of, whole_report
+from paralbench.runner.extraction import Encoded, Extraction, Sizing, cut, whole_report
 from paralbench.runner.shared_folder import await_files
 from paralbench.runner.upstream import Upstream
 from paralbench.upstreams.weights import Weights
@@ -49,11 +49,18 @@ def upstream(fakes):
     return Upstream(card, Weights(None, encoder.weights_key, "made up"), "fp32", given=encoder)
 
 
+def parts_of(work, space, lengths, slots):
+    missing = work.missing(space, lengths)
+    if slots == 1:
+        return work.in_one(missing, lengths)
+    return work.planned(space, missing, lengths, slots, BUDGETS["cpu"])
+
+
 def extract(upstream, lengths, cache, slots, order=lambda shards: shards):
     """Extract in as many parts as the slots give; the features and what the parts reported."""
     work = Extraction(upstream, "cpu", 1, False, None, cache=cache)
     space = FeatureStore().space(upstream.description)
-    shards = shards_of(work, space, lengths, slots)
+    shards = parts_of(work, space, lengths, slots)
     told = []
     found = [work.do(shard, told.append) for shard in order(shards)]
     assert not [one for one in found if isinstance(one, Fault)]
@@ -86,14 +93,14 @@ def test_what_is_stored_is_in_no_part(audio, upstream, monkeypatch):
     monkeypatch.setitem(extraction.LEAST_SECONDS, "cpu", 20.0)
     work = Extraction(upstream, "cpu", 1, False, None, cache=cache)
     space = FeatureStore().space(upstream.description)
-    first, *others = shards_of(work, space, lengths, 2)
+    first, *others = parts_of(work, space, lengths, 2)
     work.do(first, lambda _: None)
     space.refresh()
-    assert shards_of(work, space, lengths, 2) == others
+    assert parts_of(work, space, lengths, 2) == others
     for shard in others:
         work.do(shard, lambda _: None)
     space.refresh()
-    assert shards_of(work, space, lengths, 2) == []
+    assert parts_of(work, space, lengths, 2) == []
 
 
 def test_a_fault_of_an_encoder_comes_back_as_data(audio, upstream, fakes):
@@ -101,10 +108,18 @@ def test_a_fault_of_an_encoder_comes_back_as_data(audio, upstream, fakes):
     upstream.given = fakes.SmallMemoryEncoder(limit=10)
     work = Extraction(upstream, "cpu", 1, False, None, cache=cache)
     space = FeatureStore().space(upstream.description)
-    (shard,) = shards_of(work, space, lengths, 1)
+    (shard,) = parts_of(work, space, lengths, 1)
     found = work.do(shard, lambda _: None)
     assert isinstance(found, Fault)
     assert "memory" in found.message
+
+
+def test_batches_are_sized_where_the_encoder_runs(audio, upstream, fakes):
+    _, lengths = audio
+    sizing = Sizing(upstream, "cpu", 1, False, lengths)
+    assert sizing.do(tuple(lengths), lambda _: None) == BUDGETS["cpu"]
+    elsewhere = Sizing(upstream, "cuda:9", 1, False, lengths)
+    assert "'cuda:9' is not on this machine" in elsewhere.do(tuple(lengths), lambda _: None).message
 
 
 @pytest.mark.parametrize("batching", ["any", "equal-length", "single"])

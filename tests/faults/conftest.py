@@ -27,16 +27,17 @@ SAME = ("scores", "predictions", "confusion", "selection", "audit", "manifest")
 class Faulty:
     """Starts command lines through ``faulty.py``."""
 
-    def __init__(self, cards: Path, scratch: Path):
+    def __init__(self, cards: Path, undisturbed: "Place"):
         self.cards = cards
-        program = [sys.executable, str(Path(__file__).with_name("faulty.py"))]
+        request = self.request(undisturbed)
         self._process = subprocess.Popen(
-            [*program, "run", "--cards", str(cards), "--out", str(scratch / "run"), *ARGUMENTS],
-            env={**os.environ, "PARALBENCH_HOME": str(scratch / "home")},
+            [sys.executable, str(Path(__file__).with_name("faulty.py")), *request["arguments"]],
+            env={**os.environ, "PARALBENCH_HOME": request["home"]},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+        self.events = int(self._process.stdout.readline())
 
     def close(self):
         """End it."""
@@ -105,11 +106,18 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def faulty(cards, tmp_path_factory):
+def undisturbed(cards, tmp_path_factory):
+    """A run that nothing disturbed, and what starts others."""
+    place = Place(tmp_path_factory.mktemp("undisturbed"))
+    faulty = Faulty(cards, place)
+    yield place, faulty
+    faulty.close()
+
+
+@pytest.fixture(scope="session")
+def faulty(undisturbed):
     """Starts command lines in which something goes wrong."""
-    one = Faulty(cards, tmp_path_factory.mktemp("warm"))
-    yield one
-    one.close()
+    return undisturbed[1]
 
 
 @pytest.fixture
@@ -118,17 +126,8 @@ def place(tmp_path) -> Place:
     return Place(tmp_path / "place")
 
 
-@pytest.fixture(scope="session")
-def undisturbed(faulty, tmp_path_factory):
-    """A run that nothing disturbed, and its number of events."""
-    place = Place(tmp_path_factory.mktemp("undisturbed"))
-    count = place.folder / "count"
-    assert faulty(place, count=str(count)) == 0, place.told
-    return place, int(count.read_text())
-
-
 @pytest.fixture
-def same(undisturbed, faulty):
+def same(undisturbed):
     """Assert that a run ended with the tables, and the features, of an undisturbed one."""
 
     def check(place: Place) -> None:

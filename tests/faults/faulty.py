@@ -1,8 +1,10 @@
 """A process that forks command lines in which something goes wrong at a counted event.
 
-Run as a script. Each line of its input is a request in JSON; it answers each with a line. Children
-share its imports, so that a fault costs a fraction of a second. What goes wrong is patched into the
-child alone: the package has no switch for it.
+Run as a script, with the arguments of a command line that is run undisturbed; the number of its
+events is the first line of output. Then each line of its input is a list of requests in JSON, which
+are run at the same time; it answers with a line of their exit codes. Children share its imports, so
+that a fault costs a fraction of a second. What goes wrong is patched into the child alone: the
+package has no switch for it.
 
 The events are what changes a file system: opening to create, writing, flushing, renaming, removing
 and making folders. Of a write, half of the bytes come to be before the process is killed; of the
@@ -18,7 +20,6 @@ import signal
 import sys
 import time
 import traceback
-from pathlib import Path
 
 EVENTS = ("open", "write", "fsync", "replace", "rename", "unlink", "mkdir", "rmdir")
 DAY = 24 * 3600.0
@@ -29,8 +30,14 @@ class Events:
 
     def __init__(self, kill_at=None):
         self.count, self.kill_at = 0, kill_at
-        for name in EVENTS:
-            setattr(os, name, self._counted(name, getattr(os, name)))
+        self._real = {name: getattr(os, name) for name in EVENTS}
+        for name, real in self._real.items():
+            setattr(os, name, self._counted(name, real))
+
+    def stop(self):
+        """Count no more."""
+        for name, real in self._real.items():
+            setattr(os, name, real)
 
     def _counted(self, name, real):
         def call(*arguments, **more):
@@ -75,45 +82,49 @@ def child(request):
     log = os.open(request["log"], os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    small_portions()
     if request.get("clock") is not None:
         jump(request["clock"])
     sys.argv = ["paralbench", *request["arguments"]]
-    events = Events(request.get("kill_at"))
+    if request.get("kill_at") is not None:
+        Events(request["kill_at"])
     try:
         main()
     except SystemExit as exit:
-        code = exit.code if isinstance(exit.code, int) else int(exit.code is not None)
-    else:
-        code = 0
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if request.get("count"):
-        Path(request["count"]).write_text(str(events.count))
-    return code
+        return exit.code if isinstance(exit.code, int) else int(exit.code is not None)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
 
 
-def warm_up(arguments):
-    """Run a command line here, so that children find imported what it imports on first use."""
+def undisturbed(arguments):
+    """Run a command line here; its number of events.
+
+    So children find imported what it imports on first use.
+    """
     import torch
 
     from paralbench.cli import main, options
 
     torch.set_num_threads(1)
+    small_portions()
     loaded = functools.cache(options.load_catalogue)
     options.load_catalogue = lambda folders: loaded(tuple(folders))
     sys.argv = ["paralbench", *arguments]
+    events = Events()
     with (
         open(os.devnull, "w") as nowhere,
         contextlib.redirect_stderr(nowhere),
         contextlib.suppress(SystemExit),
     ):
         main()
+    events.stop()
+    return events.count
 
 
 def serve():
     """Answer requests: ``code`` is the exit code, minus the signal where one ended the child."""
-    warm_up(sys.argv[1:])
+    print(undisturbed(sys.argv[1:]), flush=True)
     for line in sys.stdin:
         requests = json.loads(line)
         pids = []

@@ -20,7 +20,10 @@ DAMAGE = {
 }
 
 
-@pytest.mark.parametrize("how", DAMAGE)
+@pytest.mark.parametrize(
+    "how",
+    ["a flipped byte", *(pytest.param(one, marks=pytest.mark.slow) for one in list(DAMAGE)[1:])],
+)
 def test_a_damaged_shard_is_found_and_computed_anew(faulty, copy_of_undisturbed, same, how):
     place = copy_of_undisturbed
     shard = place.shards()[2]
@@ -38,6 +41,7 @@ def test_a_damaged_shard_is_found_and_computed_anew(faulty, copy_of_undisturbed,
     assert not list(place.home.rglob("*.damaged"))
 
 
+@pytest.mark.slow
 def test_damaged_audio_is_decoded_again(faulty, copy_of_undisturbed, same):
     place = copy_of_undisturbed
     shutil.rmtree(place.out)

@@ -34,6 +34,7 @@ def room(path):
     return -(-path.stat().st_size // 4096) * 4096
 
 
+@pytest.mark.slow
 def test_the_run_folder_runs_full(faulty, place, undisturbed, small_disk, grow, same):
     """There is room for the first of two cells, and for a part of the second."""
     place.folder.mkdir()

@@ -11,9 +11,9 @@ from paralbench.storage.atomic import PREFIX
 POINTS, FAST = 50, 5
 
 
-def killed_and_resumed(faulty, place, undisturbed, same, point, of):
+def killed_and_resumed(faulty, place, same, point, of):
     """Kill at a random event of a stratum, so that the points reach over the whole run."""
-    _, events = undisturbed
+    events = faulty.events
     first, last = events * point // of, events * (point + 1) // of
     kill_at = random.Random(point).randint(first + 1, last)
     assert faulty(place, kill_at=kill_at) == -signal.SIGKILL
@@ -24,20 +24,20 @@ def killed_and_resumed(faulty, place, undisturbed, same, point, of):
 
 
 @pytest.mark.parametrize("point", range(FAST))
-def test_a_run_killed_at_a_few_points(faulty, place, undisturbed, same, point):
-    killed_and_resumed(faulty, place, undisturbed, same, point, FAST)
+def test_a_run_killed_at_a_few_points(faulty, place, same, point):
+    killed_and_resumed(faulty, place, same, point, FAST)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("point", range(POINTS))
-def test_a_run_killed_at_fifty_random_points(faulty, place, undisturbed, same, point):
-    killed_and_resumed(faulty, place, undisturbed, same, point, POINTS)
+def test_a_run_killed_at_fifty_random_points(faulty, place, same, point):
+    killed_and_resumed(faulty, place, same, point, POINTS)
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_again_and_again(faulty, place, undisturbed, same):
+def test_a_run_that_is_killed_again_and_again(faulty, place, same):
     """Each attempt may do a little more than the last one, and keeps what was done."""
-    _, events = undisturbed
+    events = faulty.events
     attempts = 0
     while faulty(place, kill_at=15 * (attempts + 1)) == -signal.SIGKILL:
         attempts += 1

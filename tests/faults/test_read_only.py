@@ -2,6 +2,8 @@
 
 import shutil
 
+import pytest
+
 
 def test_a_run_with_nothing_to_encode_reads_a_read_only_store(
     faulty, copy_of_undisturbed, read_only, same
@@ -14,6 +16,7 @@ def test_a_run_with_nothing_to_encode_reads_a_read_only_store(
     same(place)
 
 
+@pytest.mark.slow
 def test_looking_at_a_read_only_store(faulty, copy_of_undisturbed, read_only):
     place = copy_of_undisturbed
     read_only(place.home)
@@ -21,6 +24,7 @@ def test_looking_at_a_read_only_store(faulty, copy_of_undisturbed, read_only):
     assert faulty(place, "store", "scrub") == 0, place.told
 
 
+@pytest.mark.slow
 def test_what_is_missing_in_a_read_only_store_is_an_error_that_says_so(
     faulty, copy_of_undisturbed, read_only, same
 ):
@@ -38,6 +42,7 @@ def test_what_is_missing_in_a_read_only_store_is_an_error_that_says_so(
     same(writable)
 
 
+@pytest.mark.slow
 def test_a_read_only_run_folder(faulty, copy_of_undisturbed, read_only, same):
     """A run that is done says so without writing; one that is not says where it cannot write."""
     place = copy_of_undisturbed

@@ -4,6 +4,7 @@ A batch is the same whichever part it is in, so the features are equal to the bi
 extraction in one piece.
 """
 
+import socket
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from paralbench.audio.cache import AudioCache
-from paralbench.errors import FAULTS, Fault
+from paralbench.errors import FAULTS, Fault, WeightsError
 from paralbench.features.arithmetic import arithmetic
 from paralbench.features.batching import Batch
 from paralbench.features.budget import budget_for
@@ -103,6 +104,7 @@ class Extraction(Work[Shard, Report | Fault]):
             return Fault.of(error)
 
     def _extract(self, part: Shard, tell: Tell) -> ExtractionReport:
+        check_weights(self.upstream)
         store = FeatureStore()
         await_files(store.space(self.upstream.description).plans, part.plans, self.patience)
         self.cache = self.cache or AudioCache()
@@ -197,6 +199,7 @@ class Sizing(Work[tuple[str, ...], int | Fault]):
         import torch
 
         try:
+            check_weights(self.upstream)
             device, precision = find_device(self.device), self.upstream.precision
             encoder = self.upstream.encoder.to(device, torch_dtype(precision))
             space = FeatureStore().space(self.upstream.description)
@@ -212,6 +215,20 @@ class Sizing(Work[tuple[str, ...], int | Fault]):
                 )
         except FAULTS as error:
             return Fault.of(error)
+
+
+def check_weights(upstream: Upstream) -> None:
+    """Refuse to encode where the weights are not seen.
+
+    Raises:
+        WeightsError: they are not.
+    """
+    folder = upstream.weights.folder
+    if folder is not None and not folder.exists():
+        raise WeightsError(
+            f"{upstream.card.id}: {socket.gethostname()} does not see {folder}, where its weights "
+            "lie. Keep them under PARALBENCH_HOME, or name a folder that all machines share."
+        )
 
 
 def cut(batches: Iterable[Batch], wanted: Iterable[str], least: float) -> list[Shard]:

@@ -114,6 +114,17 @@ def test_a_fault_of_an_encoder_comes_back_as_data(audio, upstream, fakes):
     assert "memory" in found.message
 
 
+def test_a_machine_that_does_not_see_the_weights_says_so(audio, upstream, tmp_path):
+    cache, lengths = audio
+    upstream.weights = Weights(tmp_path / "elsewhere", upstream.weights.sha256, "a folder")
+    work = Extraction(upstream, "cpu", 1, False, None, cache=cache)
+    (shard,) = work.in_one(list(lengths), lengths)
+    fault = work.do(shard, lambda _: None)
+    assert fault.error == "WeightsError"
+    assert "does not see" in fault.message
+    assert "PARALBENCH_HOME" in fault.message
+
+
 def test_batches_are_sized_where_the_encoder_runs(audio, upstream, fakes):
     _, lengths = audio
     sizing = Sizing(upstream, "cpu", 1, False, lengths)

@@ -141,6 +141,24 @@ def test_only_what_trains_alike_is_put_together(data, features):
     assert trainer.calls == len(cells)
 
 
+def test_cells_that_train_alike_are_told_to_be_together(data, features):
+    pairs = with_problems(
+        data,
+        cell_of("pair", "a", "b"),
+        cell_of("ceiling", "a", "a"),
+        cell_of("pair", "a", "c"),
+        cell_of("pair", "a", "c", recipe="lda"),
+    )
+    first, ceiling, second, other = (cell for cell, _ in pairs)
+    shared = SharedTraining(pairs)
+    assert shared.together([first, ceiling, second, other]) == [[first, second], [ceiling], [other]]
+    assert shared.together([second]) == [[second]]
+    trainer = Trainer(features)
+    for cell, problem in pairs[:1] + pairs[2:3]:
+        shared.rounds(cell, problem, as_it_is, trainer)
+    assert trainer.calls == 1
+
+
 def test_the_memory_of_one_training_is_bounded(data, features):
     pairs = with_problems(data, *(cell_of("pair", "a", test) for test in "bc"))
     shared, trainer = SharedTraining(pairs, most_tested=50), Trainer(features)

@@ -114,3 +114,12 @@ def test_the_page_offers_operations_as_a_cost(tmp_path):
     ]
     wavlm = rows[(rows["name"] == "wavlm-large") & rows["against"].str.startswith("GFLOP")]
     assert wavlm["cost"].tolist() == pytest.approx([120 * 317e6 / 1e9] * len(wavlm))
+
+
+def test_operations_are_a_cost_of_plots(tmp_path):
+    from paralbench.report.plots.draw import draw
+    from paralbench.report.plots.options import Options
+
+    folder = write_run(tmp_path / "run", upstreams=("hubert-base", "wavlm-large"))
+    file = draw(folder, "efficiency", tmp_path / "a.svg", Options(cost="flops"))
+    assert file.read_text().count("GFLOP per second of speech") == 1

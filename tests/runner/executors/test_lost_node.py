@@ -147,7 +147,7 @@ class Losing:
 
 @pytest.fixture
 def cluster(fakes):
-    """Two nodes of one processor; with it the one that this process is not connected to."""
+    """A head and a second node, one processor each; yields the cluster and the second."""
     from ray.cluster_utils import Cluster
 
     scratch = tempfile.mkdtemp(prefix="pb-")  # the sockets of Ray need a short path
@@ -158,12 +158,10 @@ def cluster(fakes):
         patch.setenv("RAY_AUTH_MODE", "disabled")
         cluster = Cluster(initialize_head=True, head_node_args={**settings, "temp_dir": scratch})
         try:
-            cluster.add_node(**settings)
+            ray.init(cluster.address, log_to_driver=False)  # so this process is with the head
+            second = cluster.add_node(**settings)
             cluster.wait_for_nodes()
-            ray.init(cluster.address, log_to_driver=False)
-            mine = ray.get_runtime_context().get_node_id()
-            (other,) = [node for node in cluster.list_all_nodes() if node.node_id != mine]
-            yield cluster, other
+            yield cluster, second
         finally:
             ray.shutdown()
             cluster.shutdown()

@@ -4,7 +4,7 @@ import csv
 import datetime
 import platform
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def write(name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
         "ratio": "",
         "device": f"cpu, {platform.machine()}, {platform.system()}",
         "versions": " ".join(
-            [f"python {platform.python_version()}", *(f"{p} {version(p)}" for p in packages)]
+            [f"python {platform.python_version()}", *(f"{p} {_version(p)}" for p in packages)]
         ),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
@@ -47,3 +47,11 @@ def write(name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
         writer.writeheader()
         writer.writerows(sorted([*kept, *new], key=lambda row: row["measure"]))
     return file
+
+
+def _version(package: str) -> str:
+    """Of an installed package; ``here`` for one that runs from its source alone."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "here"

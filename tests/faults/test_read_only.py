@@ -34,7 +34,7 @@ def test_what_is_missing_in_a_read_only_store_is_an_error_that_says_so(
     read_only(place.home)
     assert faulty(place) == 1
     assert "cannot write here" in place.told
-    assert "set PARALBENCH_HOME to a folder that is" in place.told
+    assert "PARALBENCH_HOME for the store" in place.told
     writable = type(place)(place.folder.with_name("writable"))
     shutil.copytree(place.home, writable.home)
     shutil.copytree(place.out, writable.out)

@@ -82,15 +82,13 @@ class AudioCache:
         root = Path(manifest_root).resolve()
         index = FilesIndex(self.folder / "files", root, current_decoders())
         self._store.refresh()
-        findings: list[Finding | None] = []
+        keys = [_file_key(root, request) for request in requests]
+        findings = [index.get(key) for key in keys]
+        contents = (known.content for known in findings if known and known.content is not None)
+        gone = set(self._store.missing(contents))
         jobs: dict[FileKey, list[int]] = {}  # what to decode, and for which requests
-        for position, request in enumerate(requests):
-            key = _file_key(root, request)
-            known = index.get(key)
-            if known and known.content is not None and known.content not in self._store:
-                known = None
-            findings.append(known)
-            if known is None:
+        for position, (key, known) in enumerate(zip(keys, findings, strict=True)):
+            if known is None or known.content in gone:
                 jobs.setdefault(key, []).append(position)
         for key, finding in self._decode(root, index, list(jobs), progress):
             for position in jobs[key]:

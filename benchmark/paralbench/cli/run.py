@@ -197,7 +197,7 @@ def demo(
     shelves = catalogue(cards)
     roots = assignments(root, "--root")
     request = _request(shelves, "demo", {"roots": roots, "device": device})
-    with _progress() as progress:
+    with progress_display() as progress:
         if fetch:
             fetch_for(shelves, request, progress)
     code = _execute(shelves, request, out)
@@ -252,14 +252,15 @@ def _execute(
         raise ParalbenchError("--json is for --dry-run; the tables of a run are in its folder.")
     from paralbench.runner.execute import execute
 
-    with _progress() as progress:
+    with progress_display() as progress:
         summary = execute(shelves, request, out, progress=progress)
     print(summary, file=sys.stderr)
     return 1 if summary.failed else 0
 
 
 @contextmanager
-def _progress() -> "Iterator[Progress]":
+def progress_display() -> "Iterator[Progress]":
+    """One display in a terminal, plain lines elsewhere; on the standard error."""
     from paralbench.runner.progress import Bars, Lines
 
     if sys.stderr.isatty():

@@ -4,7 +4,8 @@ Exit codes: 0 all is well, 1 something was damaged or could not be taken, 2 the 
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from paralbench.cli.options import (
     catalogue,
     words,
 )
+from paralbench.cli.run import progress_display
 from paralbench.cli.tables import print_table
 from paralbench.features.sizes import size_text
 
@@ -67,7 +69,8 @@ def scrub(dry_run: DryRunOption = False, as_json: JsonOption = False) -> None:
     """Read everything that was computed, and set aside what is not as it was written."""
     from paralbench.features.maintenance.scrub import scrub_home
 
-    found = scrub_home(paths.home(), dry_run=dry_run)
+    with _reading("scrub") as progress:
+        found = scrub_home(paths.home(), dry_run=dry_run, progress=progress)
     if as_json:
         data = {
             "shards": found.shards,
@@ -156,9 +159,11 @@ def merge(
 
     bad = False
     for folder in folders:
-        done = merge_store(
-            folder.expanduser().resolve(), paths.home(), audio=audio, dry_run=dry_run
-        )
+        source = folder.expanduser().resolve()
+        with _reading(f"{folder}") as progress:
+            done = merge_store(
+                source, paths.home(), audio=audio, dry_run=dry_run, progress=progress
+            )
         _tell_damage(done.damaged)
         for path, why in done.refused.items():
             print(f"passed over: {path}: {why}")
@@ -170,6 +175,13 @@ def merge(
         bad = bad or bool(done.damaged or done.refused)
     if bad:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _reading(what: str) -> "Iterator[Callable[[int, int], None]]":
+    """Show how many megabytes were read."""
+    with progress_display() as display:
+        yield lambda done, total: display.work(what, done / 1e6, total / 1e6, "MB")
 
 
 def _keys_of(runs: Iterable[Path]) -> set[str]:

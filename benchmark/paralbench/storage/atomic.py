@@ -115,13 +115,14 @@ def explain(folder: Path, error: OSError) -> StoreError:
     if error.errno in _FULL:
         return StoreError(
             f"{folder}: cannot write, the disk or quota is full ({_free(folder)} free: "
-            f"{error.strerror}). What was written before is kept. Free some space, or set "
-            "PARALBENCH_HOME to a folder on a larger disk, and run again."
+            f"{error.strerror}). What was written before is kept. Free some space, or take a "
+            "folder on a larger disk (PARALBENCH_HOME for the store, --out for a run), and run "
+            "again."
         )
     if error.errno in _DENIED:
         return StoreError(
-            f"{folder}: cannot write here ({error.strerror}). Make the folder writable, or set "
-            "PARALBENCH_HOME to a folder that is."
+            f"{folder}: cannot write here ({error.strerror}). Make the folder writable, or take "
+            "one that is (PARALBENCH_HOME for the store, --out for a run)."
         )
     return StoreError(f"{folder}: {error}")
 

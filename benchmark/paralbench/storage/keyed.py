@@ -228,9 +228,9 @@ class RaggedStore(_Store):
             StoreError: the key has no array.
         """
         while True:
-            number, row = self._index.locate([key])[0]
+            number, row = self._index.locate_one(key)
             try:
-                arrays = self._index.shard(int(number)).arrays
+                arrays = self._index.shard(number).arrays
             except LostShardError:
                 continue
             start, length = int(arrays["start"][row]), int(arrays["length"][row])

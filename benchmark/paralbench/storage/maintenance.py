@@ -5,7 +5,7 @@ It is safe while other processes read and write the folder, and at any kill.
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,12 +81,15 @@ class Taken:
     damaged: list[Damage] = field(default_factory=list)
 
 
-def scrub(folder: Path, *, dry_run: bool = False) -> Scrubbed:
+def scrub(
+    folder: Path, *, dry_run: bool = False, read: Callable[[int], None] = lambda _size: None
+) -> Scrubbed:
     """Read every shard whole and compare it with the checksum in its name.
 
     Args:
         folder: of one store.
         dry_run: rename and remove nothing.
+        read: told the bytes of each shard when it was read.
 
     Raises:
         StoreError: the folder cannot be read, or a damaged shard cannot be renamed.
@@ -98,6 +101,7 @@ def scrub(folder: Path, *, dry_run: bool = False) -> Scrubbed:
             size = path.stat().st_size
             why = fault(path)
             found.shards, found.nbytes = found.shards + 1, found.nbytes + size
+            read(size)
             if why is not None:
                 wrong.append((path, why))
                 continue
@@ -172,7 +176,12 @@ def known_keys(folder: Path) -> SortedKeys:
 
 
 def take_rows(
-    source: Path, folder: Path, *, without: SortedKeys | None = None, dry_run: bool = False
+    source: Path,
+    folder: Path,
+    *,
+    without: SortedKeys | None = None,
+    dry_run: bool = False,
+    read: Callable[[int], None] = lambda _size: None,
 ) -> Taken:
     """Copy the rows of another folder of shards that are missing in this one.
 
@@ -181,6 +190,7 @@ def take_rows(
         folder: created if there is anything to take.
         without: keys that are not wanted here.
         dry_run: only count.
+        read: told the bytes of each shard of the source when it was read.
 
     Raises:
         StoreError: the source holds other arrays than this folder, or nothing can be written.
@@ -189,11 +199,12 @@ def take_rows(
     layout = next((layout_of(header) for _, header in _headers(folder)), None)
     for path in list_shards(source):
         why = fault(path)
-        read = read_keys(path) if why is None else None
-        if read is None:
+        read(path.stat().st_size)
+        found = read_keys(path) if why is None else None
+        if found is None:
             taken.damaged.append(Damage(path, why or "no shard of a store"))
             continue
-        keys, header = read
+        keys, header = found
         layout = layout or layout_of(header)
         if layout_of(header) != layout:
             raise StoreError(

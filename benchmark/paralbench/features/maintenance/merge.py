@@ -12,8 +12,11 @@ from pathlib import Path
 from paralbench.errors import StoreError
 from paralbench.features.keys import encoder_key
 from paralbench.features.maintenance.spaces import (
+    Progress,
+    adding_up,
     part_folders,
     read_description,
+    shard_bytes,
     space_folders,
 )
 from paralbench.features.store import FeatureStore
@@ -51,7 +54,7 @@ def merge_store(
     *,
     audio: bool = False,
     dry_run: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Merged:
     """Take the features that another store has and this home lacks.
 
@@ -64,7 +67,7 @@ def merge_store(
         audio: take decoded audio too, and what is known of the files it came from. Without it a
             run here decodes its corpora again, and finds the features by the audio's content.
         dry_run: only count.
-        progress: told how many spaces are done, of how many.
+        progress: told the bytes that were read of the source, and those that are to be read.
 
     Raises:
         StoreError: the source is no store or this one itself, or nothing can be written.
@@ -75,9 +78,10 @@ def merge_store(
         raise StoreError(f"{source}: is the store itself; name the folder of another one.")
     done = Merged(source)
     spaces = space_folders(features)
-    for number, space in enumerate(spaces):
-        if progress is not None:
-            progress(number, len(spaces))
+    pcm = [other_audio / "pcm"] if audio and other_audio is not None else []
+    parts = [part for space in spaces for part in part_folders(space)]
+    read = adding_up(shard_bytes([*parts, *pcm]), progress)
+    for space in spaces:
         description = read_description(space)
         if description is None:
             done.refused[space] = "it has no description.json that is its own"
@@ -86,9 +90,9 @@ def merge_store(
         mine = FeatureStore(target).space(description)  # refuses a folder that was tampered with
         if not dry_run:
             mine.write_description()
-        _take_space(space, mine.folder, done, dry_run)
+        _take_space(space, mine.folder, done, dry_run, read)
     if audio and other_audio is not None:
-        _take("audio", other_audio / "pcm", home / "audio" / "pcm", done, dry_run)
+        _take("audio", other_audio / "pcm", home / "audio" / "pcm", done, dry_run, read)
         for path in sorted((other_audio / "files").glob("*/*.parquet")):
             _take_file(path, home / "audio" / "files" / path.parent.name, done, dry_run)
     return done
@@ -109,12 +113,14 @@ def _parts_of(source: Path) -> tuple[Path, Path | None]:
     )
 
 
-def _take_space(space: Path, mine: Path, done: Merged, dry_run: bool) -> None:
+def _take_space(
+    space: Path, mine: Path, done: Merged, dry_run: bool, read: Callable[[int], None]
+) -> None:
     for part in part_folders(space):
         name = part.relative_to(space).as_posix()
         # An utterance has features in a space or is excluded from it: what is here already holds.
         instead = mine / ("means" if name == "excluded" else "excluded")
-        _take(name, part, mine / name, done, dry_run, instead)
+        _take(name, part, mine / name, done, dry_run, read, instead)
     for path in sorted((space / "plans").glob("*.json")):
         _take_plan(path, mine / "plans", done, dry_run)
 
@@ -125,10 +131,11 @@ def _take(
     folder: Path,
     done: Merged,
     dry_run: bool,
+    read: Callable[[int], None],
     instead: Path | None = None,
 ) -> None:
     without = None if instead is None else known_keys(instead)
-    taken = take_rows(source, folder, without=without, dry_run=dry_run)
+    taken = take_rows(source, folder, without=without, dry_run=dry_run, read=read)
     kind = name.partition("/")[0]
     done.rows[kind] = done.rows.get(kind, 0) + taken.rows
     done.nbytes += taken.nbytes

@@ -1,15 +1,17 @@
 """Checking everything that a home computed against the checksums it was written with."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from paralbench.errors import StoreError
 from paralbench.features.keys import encoder_key
 from paralbench.features.maintenance.spaces import (
+    Progress,
+    adding_up,
     part_folders,
     read_description,
+    shard_bytes,
     space_folders,
 )
 from paralbench.features.store import DESCRIPTION
@@ -43,9 +45,7 @@ class Findings:
         return sum(len(one.lost) for one in self.damaged)
 
 
-def scrub_home(
-    home: Path, *, dry_run: bool = False, progress: Callable[[int, int], None] | None = None
-) -> Findings:
+def scrub_home(home: Path, *, dry_run: bool = False, progress: Progress | None = None) -> Findings:
     """Read every shard of features and decoded audio whole, every plan and every list of files.
 
     Rows of damaged shards count as missing from then on, and the next run computes them anew.
@@ -53,7 +53,7 @@ def scrub_home(
     Args:
         home: a PARALBENCH_HOME.
         dry_run: change nothing.
-        progress: told how many folders are done, of how many.
+        progress: told the bytes that were read, and those that are to be read.
 
     Raises:
         StoreError: something cannot be read or renamed.
@@ -62,10 +62,9 @@ def scrub_home(
     spaces = space_folders(home / "features")
     folders = [part for space in spaces for part in part_folders(space)]
     folders.append(home / "audio" / "pcm")
-    for number, folder in enumerate(folders):
-        if progress is not None:
-            progress(number, len(folders))
-        one = scrub(folder, dry_run=dry_run)
+    read = adding_up(shard_bytes(folders), progress)
+    for folder in folders:
+        one = scrub(folder, dry_run=dry_run, read=read)
         found.shards, found.nbytes = found.shards + one.shards, found.nbytes + one.nbytes
         found.damaged += one.damaged
         found.unverified += one.unverified

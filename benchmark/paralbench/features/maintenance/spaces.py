@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ from paralbench.upstreams.base import SAMPLE_RATE
 
 # What the runner remembers of encoders, by a digest of their cards; see runner/upstream.py.
 ENCODERS = "encoders"
+
+# Told how many bytes are done, of how many.
+Progress = Callable[[int, int], None]
 
 _NO_WEIGHTS = hashlib.sha256(b"").hexdigest()
 _SPACE = re.compile(r"[0-9a-f]{64}")
@@ -187,6 +190,24 @@ def remembered_upstreams(features: Path) -> dict[str, str]:
         except (OSError, ValueError, KeyError, TypeError, StoreError):
             continue  # of an older version, or no longer readable: then it has no name
     return found
+
+
+def shard_bytes(folders: Iterable[Path]) -> int:
+    """The bytes of all shards in some folders."""
+    return sum(_size(path) for folder in folders for path in list_shards(folder))
+
+
+def adding_up(total: int, progress: Progress | None) -> Callable[[int], None]:
+    """Turn the sizes of what is done one by one into progress."""
+    done = 0
+
+    def add(size: int) -> None:
+        nonlocal done
+        done += size
+        if progress is not None:
+            progress(done, total)
+
+    return add
 
 
 def bytes_of(path: Path) -> int:

@@ -135,6 +135,8 @@ def test_requests_that_are_wrong_say_what_is_allowed(paralbench, cards, tmp_path
         ([*run, "--upstreams", "fbank", "--tasks", "voice-emotion"], "unknown task"),
         ([*run, "--upstreams", "fbank", *task, "--precision", "fp8"], "Allowed: auto, fp32"),
         ([*run, "--upstreams", "fbank", *task, "--device", "tpu"], "Allowed: auto, cpu"),
+        ([*run, "--upstreams", "fbank", *task, "--devices", "cpu,mps:3"], "is not here"),
+        ([*run, "--upstreams", "fbank", *task, "--address", "auto"], "for the executor 'ray'"),
         ([*run, "--upstreams", "fbank", *task, "--recipes", "magic"], "unknown recipe 'magic'"),
         ([*run, "--upstreams", "fbank", *task, "--root", "voices"], "write --root ID=DIR"),
         ([*run, "--upstreams", "fbank", *task, "--root", "voices=/nowhere"], "no folder /nowhere"),

@@ -11,7 +11,7 @@ from paralbench.metrics import METRICS
 from paralbench.runner.execute import execute
 from paralbench.runner.request import Request
 from paralbench.runner.transfer_tables import write_transfer_tables
-from paralbench.tables import RunFolder, slots
+from paralbench.tables import TABLES, RunFolder, slots
 from paralbench.transfer.protocols import PROTOCOLS
 
 CORPUS = """\
@@ -143,6 +143,24 @@ def test_every_protocol_gives_scores(done):
     # The two corpora that arousal has are too few for two protocols, which is told.
     assert any("leave-one-corpus-out of made-up-arousal" in line for line in summary.skipped)
     assert any("nothing is to be heard in it" in line for line in summary.skipped)
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_tables_of_one(catalogue, tmp_path, monkeypatch):
+    found = []
+    for devices in ((), ("cpu", "cpu")):
+        name = "-".join(devices) or "one"
+        monkeypatch.setenv("PARALBENCH_HOME", str(tmp_path / f"home-{name}"))
+        recipes = ("ridge", "lda", "paralbench")
+        request = request_of(recipes=recipes, seeds=1, threads=1, devices=devices)
+        summary = execute(catalogue, request, tmp_path / name)
+        assert summary.failed == 0, summary.failures
+        found.append(RunFolder(tmp_path / name))
+    one, two = found
+    assert len(one.read("scores")["cell"].unique()) > 40
+    for table in TABLES:
+        if table != "timings":
+            pd.testing.assert_frame_equal(two.read(table), one.read(table))
 
 
 def test_a_step_of_growth_is_nested_and_does_not_depend_on_the_order(run):

@@ -82,7 +82,9 @@ def train_rounds(
             seeds=tuple(seeds),
             fixed=problem.fixed,
             settings=Settings(
-                device=request.device, grams=None if features is None else features.grams
+                device=request.device,
+                workers=request.threads if request.device == "cpu" else None,
+                grams=None if features is None else features.grams,
             ),
         )
     )

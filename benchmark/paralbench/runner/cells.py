@@ -1,7 +1,8 @@
 """Cells as work in parts: a part is some cells of one upstream, those that train together."""
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,6 +133,18 @@ class Cells(Work[tuple[Keyed, ...], list[CellDone]]):
         while self.space.missing(problem.frame["content"]) and time.monotonic() < until:
             time.sleep(0.5)
             self.space.refresh()
+
+
+def gather(groups: Sequence[Sequence[Cell]], most: int) -> list[list[Cell]]:
+    """Groups put together, in their order, to about so many parts of as many cells each."""
+    size = math.ceil(sum(map(len, groups)) / most)
+    parts: list[list[Cell]] = []
+    for group in groups:
+        if parts and len(parts[-1]) + len(group) <= size:
+            parts[-1].extend(group)
+        else:
+            parts.append(list(group))
+    return parts
 
 
 def now() -> str:

@@ -18,7 +18,7 @@ from paralbench.features.extract import ExtractionReport
 from paralbench.features.store import FeatureSpace, FeatureStore
 from paralbench.probes.recipes import get_recipe
 from paralbench.runner.cell import cell_key
-from paralbench.runner.cells import CellDone, Cells, Keyed, now
+from paralbench.runner.cells import CellDone, Cells, Keyed, gather, now
 from paralbench.runner.data import Corpora
 from paralbench.runner.device import choose_backend, choose_precision
 from paralbench.runner.executors.choose import choose_executor
@@ -256,8 +256,10 @@ class _Run:
             patience=self.place.patience,
         )
         keys, cell_of = dict(todo), {key: cell for cell, key in todo}
-        groups = shared.together(keys) if self.place.slots > 1 else [list(keys)]
-        parts = [tuple((cell, keys[cell]) for cell in group) for group in groups]
+        parts = [
+            tuple((cell, keys[cell]) for cell in part)
+            for part in gather(shared.together(keys), self.place.most_parts)
+        ]
 
         def told(_: int, done: CellDone) -> None:
             self._tell(cell_of[done.key], done)

@@ -51,7 +51,8 @@ def extract_in_parts(
         budget = _budget(work, missing, lengths, executor)
         if isinstance(budget, Fault):
             return budget
-        shards = work.planned(space, missing, lengths, place.slots, budget)
+        shards = work.planned(space, missing, lengths, place.most_parts, budget)
+        work.upstream.unload()  # those who do the parts load their own
     found = _run(work, shards, executor, progress)
     if isinstance(found, Fault):
         return found

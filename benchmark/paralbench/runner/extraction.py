@@ -30,7 +30,6 @@ from paralbench.upstreams.base import SAMPLE_RATE
 # Seconds of audio that a part has at least: an encoder is loaded for it, which takes seconds.
 LEAST_SECONDS = {"cpu": 120.0, "mps": 1200.0, "cuda": 7200.0}
 
-_PARTS_PER_SLOT = 4  # so that all slots end at about the same time
 _TELL_EVERY = 0.5  # seconds
 _BYTES = 2 << 30  # torch, batches and decoded audio; the weights come on top
 
@@ -149,23 +148,23 @@ class Extraction(Work[Shard, Report | Fault]):
         space: FeatureSpace,
         missing: Sequence[str],
         lengths: Mapping[str, int],
-        slots: int,
+        most: int,
         budget: int,
     ) -> list[Shard]:
-        """Parts for so many slots, cut from the plan of all batches, which is made here.
+        """About so many parts at most, cut from the plan of all batches, which is made here.
 
         Args:
             space: of the upstream's features.
             missing: contents to encode.
             lengths: samples of each.
-            slots: parts that are done at the same time.
+            most: parts.
             budget: samples of a batch, see :class:`Sizing`.
         """
         space.write_description()
         cache = self.cache or AudioCache()
         batches = plan_in(space, missing, budget, self.upstream.limits, cache, lengths)
         total = sum(_seconds(batch) for batch in batches)
-        least = max(LEAST_SECONDS[self.device], total / (_PARTS_PER_SLOT * slots))
+        least = max(LEAST_SECONDS[self.device], total / most)
         plans = tuple(sorted(path.name for path in space.plans.glob("*.json")))
         return [
             replace(shard, plans=plans, budget=budget) for shard in cut(batches, missing, least)

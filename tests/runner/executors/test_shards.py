@@ -13,6 +13,7 @@ from paralbench.errors import Fault, StoreError
 from paralbench.features.batching import BUDGETS, Limits, plan_batches
 from paralbench.features.store import FeatureStore
 from paralbench.runner import extraction
+from paralbench.runner.cells import gather
 from paralbench.runner.extraction import Encoded, Extraction, Sizing, cut, whole_report
 from paralbench.runner.shared_folder import await_files
 from paralbench.runner.upstream import Upstream
@@ -53,7 +54,7 @@ def parts_of(work, space, lengths, slots):
     missing = work.missing(space, lengths)
     if slots == 1:
         return work.in_one(missing, lengths)
-    return work.planned(space, missing, lengths, slots, BUDGETS["cpu"])
+    return work.planned(space, missing, lengths, 4 * slots, BUDGETS["cpu"])
 
 
 def extract(upstream, lengths, cache, slots, order=lambda shards: shards):
@@ -152,6 +153,24 @@ def test_every_utterance_is_in_one_part_that_is_a_range_of_batches(batching):
             first.setdefault(piece.content, number)
     ends = [[first[content] for content in shard.contents] for shard in shards]
     assert all(max(one) < min(two) for one, two in itertools.pairwise(ends))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "most", "expected"),
+    [
+        ([1, 1, 1, 1, 1], 2, [3, 2]),
+        ([1, 1, 1], 9, [1, 1, 1]),
+        ([5, 1, 1, 1], 4, [5, 2, 1]),
+        ([2, 3, 1], 1, [6]),
+    ],
+)
+def test_groups_of_cells_are_gathered_and_never_cut(sizes, most, expected):
+    names = iter(range(100))
+    groups = [[next(names) for _ in range(size)] for size in sizes]
+    parts = gather(groups, most)
+    assert list(itertools.chain(*parts)) == list(itertools.chain(*groups))
+    assert [len(part) for part in parts] == expected
+    assert all(any(set(group) <= set(part) for part in parts) for group in groups)
 
 
 def test_a_file_that_another_machine_wrote_is_waited_for(tmp_path):

@@ -78,7 +78,7 @@ class Processes:
             )
         self._workers = [_Worker(device) for device in devices]
         threads = request.threads or max(1, (os.cpu_count() or 1) // len(devices))
-        return replace(request, device=kinds[0], threads=threads), Place(len(devices))
+        return replace(request, device=kinds[0], threads=threads), Place(len(devices), parts=16)
 
     def run(self, work: Work[Part, Found], parts: Sequence[Part], told: Told) -> Results[Found]:
         """Do the parts; the next goes to the process that is free first."""

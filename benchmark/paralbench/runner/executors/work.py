@@ -54,11 +54,19 @@ class Place:
 
     Attributes:
         slots: parts that are done at the same time; 1: there is nothing to gain from several.
+        parts: how many to make for each slot. With more, all slots end at about the same time;
+            with fewer, less is begun anew.
         patience: seconds until what a part has written is seen by all others; 0 on one machine.
     """
 
     slots: int
+    parts: int = 4
     patience: float = 0.0
+
+    @property
+    def most_parts(self) -> int:
+        """How many parts of a work are enough."""
+        return self.parts * self.slots if self.slots > 1 else 1
 
 
 class Executor(Protocol):

@@ -185,6 +185,8 @@ def take_rows(
 ) -> Taken:
     """Copy the rows of another folder of shards that are missing in this one.
 
+    What is taken from a shard is taken after the whole of it was read and is as it was written.
+
     Args:
         source: is only read.
         folder: created if there is anything to take.
@@ -198,37 +200,33 @@ def take_rows(
     taken, known = Taken(), known_keys(folder)
     layout = next((layout_of(header) for _, header in _headers(folder)), None)
     for path in list_shards(source):
-        why = fault(path)
-        read(path.stat().st_size)
-        found = read_keys(path) if why is None else None
-        if found is None:
-            taken.damaged.append(Damage(path, why or "no shard of a store"))
-            continue
-        keys, header = found
-        layout = layout or layout_of(header)
-        if layout_of(header) != layout:
-            raise StoreError(
-                f"{path}: holds {layout_of(header)}, but {folder} holds {layout}. Nothing of this "
-                "shard was taken."
-            )
-        before = len(known)
-        fresh = known.find(keys) == ABSENT
-        if without is not None:
-            fresh &= without.find(keys) == ABSENT
-        rows = np.flatnonzero(fresh)
-        known.add(keys[rows], rows)
-        taken.rows += len(known) - before
-        taken.known += len(keys) - len(rows)
-        if not len(rows):
-            continue
-        taken.nbytes += round(path.stat().st_size * len(rows) / len(keys))
-        if dry_run:
-            continue
-        if len(rows) == len(keys):
-            copy_checked(path, folder)
-        else:
-            shard = Shard.open(path)
-            write_shard(folder, join_rows([(shard, rows)]), shard.metadata)
+        with suppress(FileNotFoundError):  # it was made part of a larger one; do it again then
+            size = path.stat().st_size
+            found = read_keys(path)
+            if found is None:
+                taken.damaged.append(Damage(path, fault(path) or "no shard of a store"))
+                continue
+            keys, header = found
+            layout = layout or layout_of(header)
+            if layout_of(header) != layout:
+                raise StoreError(
+                    f"{path}: holds {layout_of(header)}, but {folder} holds {layout}. Nothing of "
+                    "this shard was taken."
+                )
+            fresh = known.find(keys) == ABSENT
+            if without is not None:
+                fresh &= without.find(keys) == ABSENT
+            rows = np.flatnonzero(fresh)
+            why = _take(path, rows, len(rows) == len(keys), folder, dry_run) if len(rows) else None
+            read(size)
+            if why is not None:
+                taken.damaged.append(Damage(path, why))
+                continue
+            before = len(known)
+            known.add(keys[rows], rows)
+            taken.rows += len(known) - before
+            taken.known += len(keys) - len(rows)
+            taken.nbytes += round(size * len(rows) / max(1, len(keys)))
     return taken
 
 
@@ -247,6 +245,21 @@ def copy_checked(path: Path, folder: Path) -> None:
         if not digest.hexdigest().startswith(path.stem):
             raise DamagedShardError(f"{path}: the content's sha256 is not what the name says.")
         file.commit(path.name)
+
+
+def _take(path: Path, rows: np.ndarray, whole: bool, folder: Path, dry_run: bool) -> str | None:
+    """Write rows of a shard to another folder, or say what is wrong with it."""
+    if whole and not dry_run and _CHECKED_NAME.fullmatch(path.stem):
+        try:
+            copy_checked(path, folder)
+        except DamagedShardError as error:
+            return str(error).removeprefix(f"{path}: ")
+        return None
+    why = fault(path)
+    if why is None and not dry_run:
+        shard = Shard.open(path)
+        write_shard(folder, join_rows([(shard, rows)]), shard.metadata)
+    return why
 
 
 def _headers(folder: Path) -> Iterator[tuple[Path, Header]]:

@@ -16,7 +16,7 @@ from paralbench.probes import jobs, layer_choice
 from paralbench.probes.inputs import FoldRows, Inputs
 from paralbench.probes.jobs import Streamed, standards
 from paralbench.probes.layer_choice import standardisation
-from paralbench.probes.on_disk import OnDisk, Order
+from paralbench.probes.on_disk import InShards, Order, Scratch
 from paralbench.probes.recipes import RECIPES, Classical, Trained
 from paralbench.probes.settings import Settings
 from paralbench.probes.target import Target
@@ -28,7 +28,7 @@ POSITIONS = [[3, 4, 5, 1, 19, 0, 0], [], [7]]
 
 def put_aside(mean, folder, order: Order = "utterances"):
     """The same means on the disk, written in parts."""
-    found = OnDisk(folder, mean.shape, order)
+    found = Scratch(folder, mean.shape, order)
     for start in range(0, len(mean), 7):
         found[start : start + 7] = mean[start : start + 7]
     return found
@@ -39,15 +39,34 @@ def mean():
     return np.random.default_rng(0).normal(size=(20, 3, 5)).astype(np.float32)
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_it_is_read_as_an_array_is(mean, order, tmp_path):
-    found = put_aside(mean, tmp_path, order)
-    assert (len(found), found.shape, found.nbytes) == (20, (20, 3, 5), mean.nbytes)
+def check_reading(found, mean):
     for rows in [slice(None), slice(4, 11), slice(30, 40), *map(np.array, POSITIONS)]:
         rows = rows if isinstance(rows, slice) else rows.astype(np.int64)
         np.testing.assert_array_equal(found[rows], mean[rows])
         np.testing.assert_array_equal(found[rows, 1], mean[rows, 1])
         np.testing.assert_array_equal(found[rows, 1:], mean[rows, 1:])
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_it_is_read_as_an_array_is(mean, order, tmp_path):
+    found = put_aside(mean, tmp_path, order)
+    assert (len(found), found.shape) == (20, (20, 3, 5))
+    check_reading(found, mean)
+
+
+def test_it_is_read_from_the_files_of_a_store(mean, tmp_path):
+    of, order = np.arange(20) % 2, np.random.default_rng(1).permutation(10)
+    for number in range(2):
+        part = mean[number::2][order]
+        (tmp_path / str(number)).write_bytes(b"header" + part.tobytes())
+    start = 6 + 4 * 3 * 5 * np.argsort(order).repeat(2)
+    files = [tmp_path / "0", tmp_path / "1"]
+    found = InShards(files, of, start, mean.shape)
+    for file in files:  # merged into another, say
+        file.unlink()
+    check_reading(found, mean)
+    with pytest.raises(StoreError, match="cannot open"):
+        InShards(files, of, start, mean.shape)
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -80,7 +99,7 @@ def test_a_disk_without_room_is_told_before_anything_is_written(monkeypatch, tmp
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 10, 2**30))
     with pytest.raises(StoreError, match=r"265,000 utterances need 25\.3 GiB .* 1\.0 GiB are free"):
-        OnDisk(tmp_path, (265_000, 25, 1024), "layers")
+        Scratch(tmp_path, (265_000, 25, 1024), "layers")
 
 
 def test_beside_a_store_of_others_it_is_with_the_temporary_files(mean, monkeypatch, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from paralbench.cards import load_catalogue
 from paralbench.features.store import FeatureStore
-from paralbench.probes.on_disk import OnDisk
+from paralbench.probes.on_disk import InShards, Scratch
 from paralbench.probes.recipes import RECIPES, Trained
 from paralbench.runner import cell as cells
 from paralbench.runner import means as means_module
@@ -117,10 +117,15 @@ WAYS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "normalisation"), WAYS)
+@pytest.mark.parametrize(
+    ("name", "normalisation", "files"),
+    [*((*way, 100) for way in WAYS), ("paralbench", "none", 2), ("superb", "none", 2)],
+)
 def test_tables_do_not_depend_on_where_the_means_are(
-    name, normalisation, catalogue, pair, space, monkeypatch
+    name, normalisation, files, catalogue, pair, space, monkeypatch
 ):
+    """With the six shards held open, or, where they are too many, with a file of their own."""
+    monkeypatch.setattr(means_module, "_most_files", lambda: files)
     cell = Cell("pair", "feelings", "a", "b", "made-up", name, normalisation, ("a", "b"))
     monkeypatch.setattr(cells, "get_recipe", quick)
     shared = SharedTraining([(cell, pair)])
@@ -132,7 +137,9 @@ def test_tables_do_not_depend_on_where_the_means_are(
         return {name: one for name, one in found.items() if name not in ("timings", "manifest")}
 
     features = Features(space, in_memory=1)
-    assert isinstance(read_inputs(cell, quick(name), pair, None, features).mean, OnDisk)
+    means = read_inputs(cell, quick(name), pair, None, features).mean
+    in_shards = files > 6 and normalisation == "none" and not quick(name).by_layer
+    assert isinstance(means, InShards if in_shards else Scratch)
     wanted, found = tables(1 << 40), tables(1)
     assert len(wanted["predictions"]) == 36 * 2 * (LAYERS if name == "layers" else 1)
     for table, frame in wanted.items():

@@ -303,3 +303,17 @@ def test_a_large_row_of_a_shard_removed_meanwhile_is_missing(wide, key):
         path.unlink()
     with pytest.raises(StoreError, match="1 of 1 rows are missing"):
         store.get([key(1)])
+
+
+def test_places_are_where_the_rows_lie_in_the_files(wide, key):
+    store, values = wide
+    order = [13, 2, 7, 2, 0]
+    found = store.places([key(n) for n in order], "mean")
+    assert len(found.files) == 3
+    for n, of, start in zip(order, found.of, found.start, strict=True):
+        with found.files[of].open("rb") as file:
+            file.seek(start)
+            row = np.frombuffer(file.read(20_000), np.float32)
+        np.testing.assert_array_equal(row, values[n].ravel())
+    with pytest.raises(StoreError, match="1 of 1 rows are missing"):
+        store.places([key(99)], "mean")

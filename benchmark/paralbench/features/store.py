@@ -17,7 +17,7 @@ from paralbench.features.keys import encoder_key
 from paralbench.features.moments import unpack
 from paralbench.paths import features_home
 from paralbench.storage.atomic import clean_leftovers, write_file
-from paralbench.storage.keyed import KeyedStore
+from paralbench.storage.keyed import KeyedStore, Places
 
 DESCRIPTION = "description.json"
 _REASON_BYTES = 32
@@ -174,6 +174,11 @@ class FeatureSpace:
         """
         return self._rows(self._means, contents, "mean")
 
+    def mean_places(self, contents: Sequence[str]) -> Places:
+        """Where the rows of :meth:`mean` lie in the files of the space; raises as that."""
+        self._demand(self._means, contents)
+        return self._means.places(contents, "mean")
+
     def frames(self, contents: Sequence[str]) -> np.ndarray:
         """Valid frames of each content ``(n,)``, int64; raises as :meth:`mean`."""
         return self._rows(self._means, contents, "frames")
@@ -190,6 +195,11 @@ class FeatureSpace:
         return rows if packed else unpack(rows)
 
     def _rows(self, part: KeyedStore, contents: Sequence[str], name: str) -> np.ndarray:
+        self._demand(part, contents)
+        return part.get(contents, [name])[name]
+
+    def _demand(self, part: KeyedStore, contents: Sequence[str]) -> None:
+        """See that all of the contents have rows, also those that others wrote meanwhile."""
         if len(part) == 0 or part.missing(contents):
             part.refresh()
         if not contents and len(part) == 0:
@@ -203,7 +213,6 @@ class FeatureSpace:
                 f"here{f' ({why[:200]})' if why else ''}. Extract them, or leave out what was "
                 "excluded."
             )
-        return part.get(contents, [name])[name]
 
     def _write(
         self,

@@ -19,7 +19,7 @@ Standards = Mapping[bytes, tuple[Tensor, Tensor]]
 _ROUNDING = 1e-6
 # Utterances that are summed at once; smaller problems are summed as a whole.
 _BLOCK = 32_768
-_READ = 1 << 30  # bytes of a block that are read at once from the disk
+_READ = 2 << 30  # bytes of a block that are read at once from the disk
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
-"""The means of a problem's rows: in memory, or in a file of their own where they are large.
+"""The means of a problem's rows: in memory, or on the disk where they are large.
 
 Whatever their size they are brought in the same way, so that the numbers are the same: sessions
 are merged utterance by utterance in their order, and normalisation takes one layer after another.
 """
 
+import resource
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from paralbench.probes.on_disk import Floats32, Means, OnDisk, Order, blocks
+from paralbench.probes.on_disk import Floats32, InShards, Means, Order, Scratch, blocks
 from paralbench.runner.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ def read_means(
     n, layers, dim = shape = _shape(space, contents)
     if 4 * n * layers * dim <= in_memory:
         return space.mean(contents)
-    means = OnDisk(space.folder, shape, order)
+    if order == "utterances":
+        places = space.mean_places(contents)
+        if len(places.files) <= _most_files():
+            return InShards(places.files, places.of, places.start, shape)
+    means = Scratch(space.folder, shape, order)
     for rows, values in _parts(space, contents, shape):
         means[rows] = values
     return means
@@ -59,16 +64,21 @@ def each_layer(means: Means, change: Callable[[Floats32], Floats32], order: Orde
         change: makes new means of those of some layers.
         order: how the new ones will be read.
     """
-    if not isinstance(means, OnDisk):
-        return change(means)
+    if not isinstance(means, Scratch):
+        return change(means[:])
     for layer in range(means.shape[1]):
         means[:, layer] = change(means[:, layer : layer + 1])[:, 0]
     if order == means.order:
         return means
-    turned = OnDisk(means.folder, means.shape, order)
+    turned = Scratch(means.folder, means.shape, order)
     for rows in blocks(means.shape, _BLOCK):
         turned[rows] = means[rows]
     return turned
+
+
+def _most_files() -> int:
+    """Files that may be held open: half of what the system allows a process."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
 
 
 def _shape(space: "FeatureSpace", contents: Sequence[str]) -> tuple[int, int, int]:

@@ -6,15 +6,32 @@ the key names what the row was computed from, so the rows are equal.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from paralbench.errors import StoreError
 from paralbench.storage.index import KEYS, LostShardError, ShardIndex
-from paralbench.storage.shards import Shard, read_rows
+from paralbench.storage.shards import Shard, read_header, read_rows
 
 _READ = 1 << 14  # bytes of a row from which on it is read by itself, not through the map
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where rows lie in files.
+
+    Attributes:
+        files: some shards.
+        of: the file of each row, by its position, ``(n,)``.
+        start: where the row begins in it, in bytes, ``(n,)``.
+    """
+
+    files: list[Path]
+    of: npt.NDArray[np.int64]
+    start: npt.NDArray[np.int64]
 
 
 class _Store:
@@ -114,16 +131,43 @@ class KeyedStore(_Store):
                 continue  # the index is new: either another shard has the rows, or they are missing
             return gathered
 
+    def places(self, keys: Sequence[str], name: str) -> "Places":
+        """Where the rows of the keys lie, for reading them from the files.
+
+        Raises:
+            StoreError: a key has no row, or the array does not exist.
+        """
+        while True:
+            found = self._index.locate(keys)
+            of, start = np.empty(len(keys), np.int64), np.empty(len(keys), np.int64)
+            files: list[Path] = []
+            try:
+                for number, at in _by_shard(found):
+                    shard = self._index.shard(number)
+                    self._check(shard, name, (self._layout() or {})[name][1])
+                    entry = read_header(shard.path).entries[name]
+                    of[at] = len(files)
+                    start[at] = entry.start + found[at, 1] * (entry.nbytes // entry.shape[0])
+                    files.append(shard.path)
+            except LostShardError:
+                continue
+            return Places(files, of, start)
+
+    def _check(self, shard: Shard, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """The array of a shard, if its rows have the shape of the store's."""
+        source = shard.arrays.get(name)
+        if source is None or source.shape[1:] != shape:
+            raise StoreError(
+                f"{shard.path}: other arrays than the rest of the store; remove the file, "
+                "its rows are computed anew."
+            )
+        return source
+
     def _gather(self, places: np.ndarray, into: dict[str, np.ndarray]) -> None:
         for number, at in _by_shard(places):
             shard = self._index.shard(number)
             for name, array in into.items():
-                source = shard.arrays.get(name)
-                if source is None or source.shape[1:] != array.shape[1:]:
-                    raise StoreError(
-                        f"{shard.path}: other arrays than the rest of the store; remove the file, "
-                        "its rows are computed anew."
-                    )
+                source = self._check(shard, name, array.shape[1:])
                 if array[:1].nbytes < _READ:
                     array[at] = source[places[at, 1]]
                 else:

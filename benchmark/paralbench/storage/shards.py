@@ -203,6 +203,22 @@ def read_array(path: Path, name: str) -> tuple[np.ndarray | None, Header]:
     return np.frombuffer(data, entry.dtype).reshape(entry.shape), header
 
 
+def read_header(path: Path) -> Header:
+    """What a shard says about itself.
+
+    Raises:
+        DamagedShardError: the file is damaged.
+        StoreError: it cannot be opened.
+    """
+    descriptor = _open(path)
+    try:
+        return _read_header(path, descriptor)[0]
+    except OSError as error:
+        raise explain(path, error) from error
+    finally:
+        os.close(descriptor)
+
+
 def read_rows(path: Path, name: str, rows: np.ndarray, into: np.ndarray, at: np.ndarray) -> None:
     """Read rows of an array of a shard into places of another, and nothing else from the disk.
 

@@ -76,6 +76,9 @@ def test_parts_have_the_runs_home_and_what_they_raise_ends_it(
         lost = dict(executor.run(works.Killed(tmp_path, 2), [0, 1], lambda *_: None))
         assert lost == {0: 0, 1: 1}
         assert len(list(tmp_path.glob("tried-*"))) == 3
+        ray.kill(executor._board, no_restart=False)  # what is told may be lost; the work is not
+        found = dict(executor.run(works.Squares(), range(3), lambda *_: None))
+        assert [found[index][0] for index in range(3)] == [0, 1, 4]
 
 
 def test_what_no_node_has_is_refused(cluster, tmp_path, paralbench_home):

@@ -114,9 +114,10 @@ class RayCluster:
                     f"address: no Ray cluster at {self._address!r}: {error}"
                 ) from error
             self._began = True
-        me = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         # With this process, so that it is not lost with a node.
-        self._board: Any = ray.remote(_Board).options(num_cpus=0, scheduling_strategy=me).remote()
+        me = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        board = ray.remote(_Board).options(num_cpus=0, max_restarts=-1, scheduling_strategy=me)
+        self._board: Any = board.remote()
         self._do: Any = ray.remote(_do)
         return self
 
@@ -187,7 +188,7 @@ class RayCluster:
         try:
             while tasks:
                 ready, _ = ray.wait(list(tasks), timeout=_TELL_EVERY)
-                for (of, index), event in ray.get(self._board.take.remote()):
+                for (of, index), event in self._told():
                     if of == run:
                         told(index, event)
                 for task in ready:
@@ -195,6 +196,16 @@ class RayCluster:
         finally:
             for task in tasks:
                 ray.cancel(task, force=True)
+
+    def _told(self) -> "list[tuple[Of, Any]]":
+        """What tasks told since; it may be lost, and then what came of them tells."""
+        import ray
+        from ray import exceptions
+
+        try:
+            return ray.get(self._board.take.remote())
+        except exceptions.RayActorError:
+            return []
 
     def _nodes(self) -> dict[str, dict[str, float]]:
         """What each node has that is alive and takes tasks, by its id."""

@@ -124,8 +124,9 @@ def _audit(corpus: str, manifest: Manifest, audio: pd.DataFrame) -> pd.DataFrame
             lines.append((corpus, name, False, reason, found["detail"] or None))
         flags = [flag for flag in (found["flags"] or "").split(",") if flag != DUPLICATE]
         lines += [(corpus, name, True, flag, None) for flag in flags if flag]
-    usable = audio[audio["reason"].isna()]
-    for _, group in usable.groupby("content", sort=True):
+    usable = rows(audio, audio["reason"].isna().to_numpy())
+    several = rows(usable, usable.duplicated("content", keep=False).to_numpy())
+    for _, group in several.groupby("content", sort=True):
         names = sorted(group["utterance"])
         lines += [
             (corpus, name, True, DUPLICATE, f"same audio as {names[0]}") for name in names[1:]

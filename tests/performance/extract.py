@@ -2,6 +2,7 @@
 
     python tests/performance/extract.py --device cpu
     python tests/performance/extract.py --device cuda
+    python tests/performance/extract.py --device cuda --compiled
 
 Encoders of real size with random weights (time does not depend on what weights are), clips with
 the lengths of MSP-Podcast (2.75 to 11 s, mean 5.7 s, made up and seeded), decoded already. Beside
@@ -11,7 +12,8 @@ expert, likewise. All ways average every layer over the frames of each clip.
 
 Operations are those of the clips' own frames: padding is nobody's work. A share is of the rate of
 large matrix products in the same precision, measured just before. Where that of bf16 is below
-that of fp32, the processor has no bf16 arithmetic, and bf16 is left out.
+that of fp32, the processor has no bf16 arithmetic, and bf16 is left out. On a machine that others
+use too, ``--busy`` measures one thread by the processor's time, which they hardly lengthen.
 
 Needs torch, transformers, numpy, pandas, pyarrow, pyyaml and pydantic (of which a machine without
 an index can be brought the wheels), and no audio library: without s3prl its rows are left out.
@@ -100,7 +102,7 @@ class PcmCache:
         return to_float(self._store.get(content))
 
 
-def measure(card, precision, device, samples, clips, folder, threads):
+def measure(card, precision, device, samples, clips, folder, threads, compiled, clock):
     """Seconds and audio seconds of each way, bytes of memory and the operations of ours.
 
     Runs in a process of its own, whose memory nobody used before.
@@ -124,7 +126,7 @@ def measure(card, precision, device, samples, clips, folder, threads):
             nonlocal peak
             space = FeatureStore(folder / f"{card.id}-{precision}-{next(numbers)}")
             how = {"device": device, "precision": precision, "lengths": cache.lengths}
-            how |= {"threads": threads, "token_budget": budget}
+            how |= {"threads": threads, "token_budget": budget, "compiled": compiled}
             report = extract(encoder, {}, contents, cache, space, **how)
             assert report.encoded == len(contents)
             peak = max(peak, report.peak_memory_bytes)
@@ -137,9 +139,9 @@ def measure(card, precision, device, samples, clips, folder, threads):
             return rounds[number] if name == OURS else rounds[number][:share]
 
         def timed(name, number):
-            started = time.perf_counter()
+            started = clock()
             ways[name](part(name, number))
-            seconds[name] += time.perf_counter() - started
+            seconds[name] += clock() - started
 
         ours(warm)
         timed(OURS, 0)
@@ -167,12 +169,12 @@ def measure(card, precision, device, samples, clips, folder, threads):
     return dict(seconds), audio, alone, None if flops is None else flops.of_all(lengths)
 
 
-def rows_of(card, precision, device, found, rate, shared):
+def rows_of(card, precision, device, found, rate, shared, compiled=False):
     """What was measured, as rows of the table."""
     seconds, audio, peak, flops = found
     cuda = torch.device(device).type == "cuda"
     real_time = {name: audio[name] / seconds[name] for name in seconds}
-    what = f"{card.id}, {precision}, {torch.device(device).type}"
+    what = f"{card.id}, {precision}, {torch.device(device).type}{', compiled' * compiled}"
     names = {PLAIN: f"{PLAIN} of {PLAIN_BATCH} in file order", S3PRL: S3PRL}
     for name, said in names.items():
         if name in seconds:
@@ -225,11 +227,18 @@ def main(arguments=None):
     parser.add_argument("--clips", type=int, help="in a block")
     parser.add_argument("--rounds", type=int, help="how many blocks")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--compiled", action="store_true", help="ours with compiled blocks")
+    parser.add_argument(
+        "--busy", action="store_true", help="one thread, by the processor's time, not the clock"
+    )
     parser.add_argument("--shrunk", action="store_true", help="small models; nothing is written")
     given = parser.parse_args(arguments)
     device = find_device(given.device)
     kind, name = device.type, device_name(device)
     clips, rounds = given.clips or CLIPS[kind], given.rounds or ROUNDS[kind]
+    if given.busy:
+        given.threads = 1
+    clock = time.process_time if given.busy else time.perf_counter
     torch.set_num_threads(given.threads)
     rates = {one: matmul_rate(str(device), one, given.threads) for one in ("fp32", "bf16")}
     print({one: f"{rate / 1e9:.4g} GFLOP/s" for one, rate in rates.items()}, flush=True)
@@ -249,13 +258,20 @@ def main(arguments=None):
                 card = blueprints.shrunk(card)
             spawned = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(1, spawned) as alone:
-                how = (str(device), samples, clips, folder, given.threads)
+                how = (str(device), samples, clips, folder, given.threads, given.compiled, clock)
                 found = alone.submit(measure, card, precision, *how).result()
             shared = {
                 "command": f"python tests/performance/extract.py --device {kind}",
                 "device": name if kind == "cuda" else f"cpu, {given.threads} threads",
             }
-            new = list(rows_of(card, precision, str(device), found, rates[precision], shared))
+            if given.busy:
+                shared["command"] += " --busy"
+                shared["device"] = "cpu, by the processor's time, one thread"
+            new = list(
+                rows_of(
+                    card, precision, str(device), found, rates[precision], shared, given.compiled
+                )
+            )
             for row in new:
                 print(row["measure"], row["ours"], row.get("baseline", ""), row["unit"], flush=True)
             rows += new

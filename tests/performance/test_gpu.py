@@ -1,34 +1,55 @@
-"""What only a GPU can show: exactness under padding without TF32, and throughput in bf16."""
+"""What only a GPU can show; ``extract.py`` beside this file measures how fast it is.
 
-import time
+Runs where there are torch, transformers, pytest and pydantic, without any audio library:
+
+    PYTHONPATH=benchmark python -m pytest -m slow tests/performance/test_gpu.py
+"""
+
+import hashlib
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tests.performance.clips import make_cache
-from tests.performance.loops import load_plainly, plain_loop, scheduled
+from tests.performance.extract import PcmCache, msp_podcast_lengths
 
 from paralbench.cards import load_catalogue
+from paralbench.features.arithmetic import arithmetic
+from paralbench.features.encoding import BatchEncoder, padded
 from paralbench.features.exactness import TOLERANCE, batch_error
+from paralbench.features.extract import extract
+from paralbench.features.overlap import InTurn
+from paralbench.features.pooling import summarise
+from paralbench.features.store import FeatureStore
 from paralbench.upstreams import blueprints
-from paralbench.upstreams.base import SAMPLE_RATE
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
-    # WavLM's float position bias beside a boolean mask, in transformers' own code.
-    pytest.mark.filterwarnings("ignore:Support for mismatched key_padding_mask"),
 ]
 
 DEVICE = "cuda"
 COMMAND = "pytest tests/performance/test_gpu.py"
-CLIPS = 600
-SECONDS = (1.0, 12.0)
-BATCH = 16
-ROUNDS = 3  # of which the fastest counts, for each way alike
 
 
-@pytest.mark.parametrize("id", ["wavlm-base-plus", "wav2vec2-large-lv60"])
+@pytest.fixture
+def small():
+    """``small(id)``: the card of a small model, and a context with its encoder."""
+
+    def make(id):
+        return blueprints.random_encoder(blueprints.shrunk(load_catalogue().upstreams.get(id)))
+
+    return make
+
+
+def batches(seed, count=12):
+    random = np.random.default_rng(seed)
+    lengths = [random.integers(6000, 60_000, 9) for _ in range(count)]
+    waves = [[random.normal(0, 0.1, n).astype(np.float32) for n in one] for one in lengths]
+    return [padded(one, pinned=True) for one in waves]
+
+
+@pytest.mark.parametrize("id", ["wavlm-base-plus", "wav2vec2-large-lv60", "whisper-small"])
 def test_batches_do_not_show(id, record):
     card = load_catalogue().upstreams.get(id)
     with blueprints.random_encoder(card) as encoder:
@@ -47,43 +68,75 @@ def test_batches_do_not_show(id, record):
     assert error.largest <= TOLERANCE
 
 
-@pytest.mark.parametrize("id", ["wavlm-base-plus", "wav2vec2-large-lv60"])
-def test_throughput(id, record, tmp_path):
-    samples = (np.random.default_rng(0).uniform(*SECONDS, CLIPS) * SAMPLE_RATE).astype(int)
-    cache, contents = make_cache(tmp_path, samples.tolist())
-    card = load_catalogue().upstreams.get(id)
-    weights = tmp_path / "weights"
-    ways = {
-        f"transformers, {name}, padded batches of {BATCH} in file order": plain_loop(
-            load_plainly(card, weights, DEVICE, dtype), cache, BATCH
-        )
-        for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
-    }
-    baselines = list(ways)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("id", ["wav2vec2-base", "wavlm-large", "whisper-small"])
+def test_overlapping_changes_no_bit(id, precision, small):
+    device = torch.device(DEVICE, 0)
+    dtype = torch.float32 if precision == "fp32" else torch.bfloat16
+    with small(id) as encoder, arithmetic(1, precision):
+        encoder.to(device, dtype)
+        given = batches(0)
+        one_by_one = BatchEncoder(encoder, device, traffic=InTurn(device))
+        for (_, ours), (_, others) in zip(
+            BatchEncoder(encoder, device).stream(given), one_by_one.stream(given), strict=True
+        ):
+            for one, other in zip(ours, others, strict=True):
+                np.testing.assert_array_equal(one.mean, other.mean)
+
+
+def test_nothing_is_waited_for(small):
+    device = torch.device(DEVICE, 0)
+    with small("wavlm-base-plus") as encoder, arithmetic(1, "bf16"):
+        encoder.to(device, torch.bfloat16)
+        local = BatchEncoder(encoder, device)
+        local.encode(batches(0)[0].unpadded())  # what is allocated for good
+        batch = batches(1)[0]
+        waveforms = batch.padded.to(device)
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            summary = summarise(encoder.forward(waveforms, torch.tensor(batch.lengths)))
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        assert summary.means.isfinite().all()
+
+
+def test_real_memory_that_runs_out_loses_nothing(tmp_path):
+    card = load_catalogue().upstreams.get("wav2vec2-base")
+    cache: Any = PcmCache(tmp_path / "pcm", msp_podcast_lengths(200))
+    found = []
     with blueprints.random_encoder(card) as encoder:
-        ways["ours"] = scheduled(encoder, cache, tmp_path, device=DEVICE, precision="bf16")
-    for encode in ways.values():
-        encode(contents[:BATCH])
-    best = dict.fromkeys(ways, float("inf"))
-    for _ in range(ROUNDS):
-        for name, encode in ways.items():
-            torch.cuda.synchronize()
-            started = time.perf_counter()
-            encode(contents)
-            torch.cuda.synchronize()
-            best[name] = min(best[name], time.perf_counter() - started)
-    total = samples.sum() / SAMPLE_RATE
-    rows = [
-        {
-            "measure": f"{id}, scheduler, bf16, against {baseline}",
-            "ours": best["ours"],
-            "baseline": best[baseline],
-            "unit": f"s for {CLIPS} clips of {SECONDS[0]:g} to {SECONDS[1]:g} s ({total:.0f} s)",
-            "target": "",
-            "command": COMMAND,
-            "device": torch.cuda.get_device_name(),
-        }
-        for baseline in baselines
-    ]
-    text = record("gpu", rows).read_text()
-    assert all(row["measure"] in text for row in rows)
+        for share in (1.0, 2.5e9 / torch.cuda.get_device_properties(0).total_memory):
+            torch.cuda.empty_cache()
+            torch.cuda.set_per_process_memory_fraction(share)
+            try:
+                space = FeatureStore(tmp_path / f"{share}")
+                how = {"device": DEVICE, "token_budget": 16_000 * 600, "lengths": cache.lengths}
+                found.append(extract(encoder, {}, cache.contents, cache, space, **how))
+            finally:
+                torch.cuda.set_per_process_memory_fraction(1.0)
+    whole, scarce = found
+    assert (whole.encoded, whole.back_offs) == (200, 0)
+    assert scarce.encoded == 200
+    assert scarce.back_offs > 0
+    one, other = (report.space.mean(cache.contents) for report in found)
+    error = np.linalg.norm(one - other, axis=-1) / np.linalg.norm(one, axis=-1)
+    assert error.max() <= TOLERANCE
+
+
+def test_the_same_extraction_twice_is_equal_to_the_bit(tmp_path, small):
+    cache: Any = PcmCache(tmp_path / "pcm", msp_podcast_lengths(300))
+    digests = set()
+    with small("wav2vec2-base") as encoder:
+        for number in range(2):
+            report = extract(
+                encoder,
+                {},
+                cache.contents,
+                cache,
+                FeatureStore(tmp_path / f"{number}"),
+                device=DEVICE,
+                precision="bf16",
+                lengths=cache.lengths,
+            )
+            digests.add(hashlib.sha256(report.space.mean(cache.contents).tobytes()).hexdigest())
+    assert len(digests) == 1

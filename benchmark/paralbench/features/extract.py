@@ -14,6 +14,7 @@ from paralbench.features.arithmetic import arithmetic
 from paralbench.features.batching import Batch, Piece, limits_of, padding_share
 from paralbench.features.budget import budget_for
 from paralbench.features.collecting import Collector
+from paralbench.features.compiling import compiled_blocks
 from paralbench.features.device import (
     device_name,
     find_device,
@@ -104,6 +105,7 @@ def extract(
     loader: Callable[[], Encoder] | None = None,
     workers: int = 1,
     threads: int | None = None,
+    compiled: bool = False,
 ) -> ExtractionReport:
     """Store the pooled features of every utterance that has none yet.
 
@@ -142,6 +144,8 @@ def extract(
             the features are the same, to the bit, for every number above 1.
         threads: of torch on the CPU; by default torch's own number, with several workers 1.
             Equal to the bit needs equal threads.
+        compiled: compile the encoder's blocks first, for long work on a GPU (see
+            :mod:`~paralbench.features.compiling`). Equal to the bit needs it on or off in both.
 
     Raises:
         StoreError: the store or cache cannot be read or written, the precision is unknown, or
@@ -167,6 +171,7 @@ def extract(
         workers=workers,
         # As each process has: then it does not show in the features which of them made one.
         threads=1 if workers > 1 else threads or torch.get_num_threads(),
+        compiled=compiled,
     )
     space = store.space(space_description(description, precision=precision))
     asked = list(dict.fromkeys(contents))
@@ -212,6 +217,7 @@ class _Job:
     loader: Callable[[], Encoder] | None
     workers: int
     threads: int
+    compiled: bool
 
 
 @dataclass
@@ -270,6 +276,8 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
                 f"second moments of {len(wanted)} utterances: {size_text(size)} under "
                 f"{space.folder / 'moments'}"
             )
+        if job.compiled:
+            stack.enter_context(compiled_blocks(encoder))
         if frames is not None:
             _make_room(frames, batches, encoder, job)
         # What another process has stored meanwhile is skipped.

@@ -45,6 +45,8 @@ class Encoder(Protocol):
         padded_samples: optional; what the encoder itself pads every waveform to, as Whisper does.
         attention_samples: optional; the longest stretch that attention spans, where windows are cut
             again inside the encoder.
+        blocks: optional; the torch modules that are called one after another and are functions of
+            their tensors alone, so that they may be compiled.
         weights_key: sha256 over what determines the features beside the audio: weights, config.
     """
 

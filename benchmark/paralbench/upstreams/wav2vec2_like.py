@@ -167,6 +167,13 @@ class Wav2Vec2LikeEncoder:
         layers = [*output.hidden_states[:-1], last]
         return HiddenStates(layers, frames)
 
+    @property
+    def blocks(self) -> "list[torch.nn.Module]":
+        """Transformer layers; none where they look at the lengths of the batch as well."""
+        if self._squeezed or self.model.config.model_type == "wav2vec2-conformer":
+            return []
+        return list(self.model.encoder.layers)
+
     def to(self, device: "torch.device", dtype: "torch.dtype") -> Self:
         """Move to a device and a precision, in place."""
         from paralbench.upstreams.wav2vec2_padding import forget_positions

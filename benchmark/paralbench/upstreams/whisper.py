@@ -90,6 +90,11 @@ class WhisperEncoder:
         layers = [*output.hidden_states[:-1], output.last_hidden_state]
         return HiddenStates([layer[:, :kept] for layer in layers], frames.clamp(min=1))
 
+    @property
+    def blocks(self) -> "list[torch.nn.Module]":
+        """Transformer layers."""
+        return list(self.model.layers)
+
     def to(self, device: "torch.device", dtype: "torch.dtype") -> Self:
         """Move to a device and a precision, in place; spectrograms stay in float32."""
         self.model.to(device=device, dtype=dtype)

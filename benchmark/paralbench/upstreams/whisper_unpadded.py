@@ -90,6 +90,11 @@ class UnpaddedWhisperEncoder:
             layers[-1] = model.layer_norm(states)
         return HiddenStates(layers, torch.tensor([(length // HOP + 1) // 2 for length in samples]))
 
+    @property
+    def blocks(self) -> "list[torch.nn.Module]":
+        """Transformer layers."""
+        return list(self.model.layers)
+
     def _mel(self, waveforms: "torch.Tensor", samples: list[int]) -> "torch.Tensor":
         """Spectrograms ``(batch, bins, frames)``, each of its speech alone, then zeros."""
         import torch

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from paralbench.runner.device import choose_device
 from paralbench.runner.executors.work import Found, Part, Place, Results, Told, Work
-from paralbench.runner.request import Request
+
+if TYPE_CHECKING:
+    from paralbench.runner.request import Request
 
 
 class Local:
@@ -24,7 +26,7 @@ class Local:
     ) -> None:
         """There is nothing to close."""
 
-    def settle(self, request: Request) -> tuple[Request, Place]:
+    def settle(self, request: "Request") -> "tuple[Request, Place]":
         """The request on the device that is here."""
         return replace(request, device=choose_device(request.device)), Place(slots=1)
 

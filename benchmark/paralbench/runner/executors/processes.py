@@ -15,7 +15,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from paralbench.errors import Fault, ParalbenchError
 from paralbench.runner.device import choose_device
@@ -28,7 +28,9 @@ from paralbench.runner.executors.work import (
     Work,
     WorkerLostError,
 )
-from paralbench.runner.request import Request
+
+if TYPE_CHECKING:
+    from paralbench.runner.request import Request
 
 TRIES = 3  # of a part whose process dies
 _SECONDS_TO_END = 20.0  # to store what is encoded, when told to end
@@ -63,7 +65,7 @@ class Processes:
         for worker in self._workers:
             worker.end()
 
-    def settle(self, request: Request) -> tuple[Request, Place]:
+    def settle(self, request: "Request") -> "tuple[Request, Place]":
         """The request with the kind of device, and the threads of each process.
 
         Raises:

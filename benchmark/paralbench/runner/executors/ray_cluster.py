@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from paralbench import __version__
 from paralbench.errors import Fault, MissingExtraError, ParalbenchError, StoreError
@@ -26,8 +26,10 @@ from paralbench.runner.executors.work import (
     Work,
     WorkerLostError,
 )
-from paralbench.runner.request import Request
 from paralbench.runner.shared_folder import PATIENCE, await_content, identity
+
+if TYPE_CHECKING:
+    from paralbench.runner.request import Request
 
 RETRIES = 5  # of a part whose node or process is lost
 _TELL_EVERY = 0.5  # seconds
@@ -134,7 +136,7 @@ class RayCluster:
         else:
             ray.kill(self._board)
 
-    def settle(self, request: Request) -> tuple[Request, Place]:
+    def settle(self, request: "Request") -> "tuple[Request, Place]":
         """The request with the kind of device, and the threads of each task.
 
         Raises:

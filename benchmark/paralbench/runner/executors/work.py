@@ -9,10 +9,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from paralbench.errors import Fault, ParalbenchError
-from paralbench.runner.request import Request
+
+if TYPE_CHECKING:
+    from paralbench.runner.request import Request
 
 Part = TypeVar("Part")
 Found = TypeVar("Found")
@@ -81,7 +83,7 @@ class Executor(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def settle(self, request: Request) -> tuple[Request, Place]:
+    def settle(self, request: "Request") -> "tuple[Request, Place]":
         """The request with the device and threads that each part has, and how many run at once.
 
         Raises:

@@ -18,6 +18,7 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +35,7 @@ Rows = slice | Index
 Run = tuple[int, int, int]  # a place in the result, the first utterance there, how many follow
 
 _WIDTH = 4  # bytes of a float32
+_AHEAD = 256  # utterances that are asked for before the first of them is read
 _PIECE = 1 << 26  # bytes that are read at once before they are put in their places
 
 
@@ -97,11 +99,17 @@ class InShards(OnDisk):
                 os.posix_fadvise(self._descriptors[-1], 0, 0, os.POSIX_FADV_RANDOM)
 
     def _read(self, runs: list[Run], layers: range, into: Floats32) -> None:
-        skipped = layers.start * self.shape[2] * _WIDTH
-        for to, first, length in runs:
-            for at in range(length):
-                row = first + at
-                _fill(into[to + at], self._descriptors[self._of[row]], self._start[row] + skipped)
+        dim = self.shape[2]
+        skipped, width = layers.start * dim * _WIDTH, len(layers) * dim * _WIDTH
+        for some in _batched(
+            (to + at, row + at) for to, row, length in runs for at in range(length)
+        ):
+            wanted = [(to, self._descriptors[self._of[row]], self._start[row]) for to, row in some]
+            if hasattr(os, "posix_fadvise"):  # the disk may fetch them all at the same time
+                for _, descriptor, start in wanted:
+                    os.posix_fadvise(descriptor, start + skipped, width, os.POSIX_FADV_WILLNEED)
+            for to, descriptor, start in wanted:
+                _fill(into[to], descriptor, start + skipped)
 
 
 class Scratch(OnDisk):
@@ -216,6 +224,12 @@ def _fill(part: Floats32, descriptor: int, start: int) -> None:
         view, start = view[got:], start + got
     if into is not part:
         part[:] = into
+
+
+def _batched(items: Iterator[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    """Some items at a time."""
+    while some := list(islice(items, _AHEAD)):
+        yield some
 
 
 def _close(descriptors: list[int]) -> None:

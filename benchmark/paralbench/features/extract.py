@@ -11,6 +11,7 @@ import numpy as np
 
 from paralbench.errors import ParalbenchError
 from paralbench.features.arithmetic import arithmetic
+from paralbench.features.background import in_background
 from paralbench.features.batching import Batch, Piece, limits_of, padding_share
 from paralbench.features.budget import budget_for
 from paralbench.features.collecting import Collector
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
     import torch
 
     from paralbench.audio.cache import AudioCache
+
+
+# Where statistics are stored in a thread of their own: a GPU would otherwise stand still while a
+# shard is written, which takes as long as some of its batches. On the CPU there is nothing to gain.
+_WRITES_ASIDE = ("cuda",)
 
 
 @dataclass(frozen=True)
@@ -287,8 +293,11 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
         waveforms = stack.enter_context(closing(read_ahead(to_do, reader)))
         results = stack.enter_context(closing(_results(waveforms, encoder, job, done, total)))
         job.progress(0.0, total / SAMPLE_RATE)
+        add = collector.add
+        if job.device.type in _WRITES_ASIDE:
+            add = stack.enter_context(in_background(collector.add))
         for pieces, pooled in results:
-            collector.add(pieces, pooled)
+            add(pieces, pooled)
             done.batches.append(pieces)
             done.samples += sum(piece.samples for piece in pieces)
             job.progress(done.samples / SAMPLE_RATE, total / SAMPLE_RATE)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from paralbench.features import onednn
 from paralbench.features.arithmetic import arithmetic
 from paralbench.features.onednn import fast_linear, has_onednn
 
@@ -15,10 +16,17 @@ def _needs_x86():
         pytest.skip("needs another platform: x86 with oneDNN")
 
 
+@pytest.fixture
+def with_avx512(monkeypatch):
+    """oneDNN computes float32 products also here; the numbers do not depend on AVX-512."""
+    monkeypatch.setattr(onednn, "is_faster", lambda: True)
+
+
 def relative(one, other):
     return float((one.double() - other.double()).norm() / other.double().norm())
 
 
+@pytest.mark.usefixtures("with_avx512")
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(
     "shape",
@@ -38,6 +46,7 @@ def test_products_are_those_of_float64(shape, bias):
     assert relative(found, wanted) < 1e-6
 
 
+@pytest.mark.usefixtures("with_avx512")
 def test_strides_do_not_matter():
     torch.manual_seed(0)
     x, weight = torch.randn(64, 9).T, torch.randn(64, 48).T
@@ -80,6 +89,18 @@ def test_half_precision_gives_what_torch_gives_a_contiguous_input(dtype):
     assert torch.equal(found, wanted)
 
 
+def test_without_avx512_products_are_torch_s_of_a_contiguous_input(monkeypatch):
+    monkeypatch.setattr(onednn, "is_faster", lambda: False)
+    torch.manual_seed(0)
+    layer, x = nn.Linear(64, 48), torch.randn(5, 7, 64)
+    with torch.inference_mode():
+        wanted = layer(x)
+        with fast_linear():
+            assert torch.equal(layer(x), wanted)
+            assert torch.equal(layer(x.transpose(0, 1).contiguous().transpose(0, 1)), wanted)
+
+
+@pytest.mark.usefixtures("with_avx512")
 def test_multi_head_attention_is_served_too(monkeypatch):
     calls = []
     product = torch.ops.mkldnn._linear_pointwise

@@ -102,7 +102,20 @@ class PcmCache:
         return to_float(self._store.get(content))
 
 
-def measure(card, precision, device, samples, clips, folder, threads, compiled, clock):
+def busy_rate(size=1024):
+    """Operations per second of the processor's time, of large products in fp32."""
+    one, other = torch.randn(size, size), torch.randn(size, size)
+    times = []
+    while len(times) < 8:
+        started = time.process_time()
+        torch.nn.functional.linear(one, other)
+        times.append(time.process_time() - started)
+    return 2 * size**3 / min(times)
+
+
+def measure(
+    card, precision, device, samples, clips, folder, threads, compiled, clock, with_s3prl=True
+):
     """Seconds and audio seconds of each way, bytes of memory and the operations of ours.
 
     Runs in a process of its own, whose memory nobody used before.
@@ -149,7 +162,7 @@ def measure(card, precision, device, samples, clips, folder, threads, compiled, 
         ensure_torchaudio()
         model = blueprints.BLUEPRINTS.get(card.family).build(card).eval().to(device)
         ways[PLAIN] = peers.transformers_loop(model, cache, PLAIN_BATCH, device, precision)
-        expert = peers.s3prl_expert(card)
+        expert = peers.s3prl_expert(card) if with_s3prl else None
         if expert is not None:
             expert = expert.to(device)
             ways[S3PRL] = peers.s3prl_loop(expert, cache, PLAIN_BATCH, device, precision)
@@ -228,6 +241,7 @@ def main(arguments=None):
     parser.add_argument("--rounds", type=int, help="how many blocks")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--compiled", action="store_true", help="ours with compiled blocks")
+    parser.add_argument("--no-s3prl", action="store_true", help="only transformers beside ours")
     parser.add_argument(
         "--busy", action="store_true", help="one thread, by the processor's time, not the clock"
     )
@@ -241,6 +255,8 @@ def main(arguments=None):
     clock = time.process_time if given.busy else time.perf_counter
     torch.set_num_threads(given.threads)
     rates = {one: matmul_rate(str(device), one, given.threads) for one in ("fp32", "bf16")}
+    if given.busy:
+        rates["fp32"] = busy_rate()
     print({one: f"{rate / 1e9:.4g} GFLOP/s" for one, rate in rates.items()}, flush=True)
     catalogue, rows = load_catalogue(), []
     with tempfile.TemporaryDirectory(prefix="paralbench-extract-") as temporary:
@@ -259,7 +275,7 @@ def main(arguments=None):
             spawned = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(1, spawned) as alone:
                 how = (str(device), samples, clips, folder, given.threads, given.compiled, clock)
-                found = alone.submit(measure, card, precision, *how).result()
+                found = alone.submit(measure, card, precision, *how, not given.no_s3prl).result()
             shared = {
                 "command": f"python tests/performance/extract.py --device {kind}",
                 "device": name if kind == "cuda" else f"cpu, {given.threads} threads",

@@ -59,11 +59,15 @@ def test_the_tables_are_the_local_runs(
     assert ray.is_initialized()  # it was ours before
 
 
-def test_parts_have_the_runs_home_and_what_they_raise_ends_it(
+def test_parts_get_what_nodes_have_the_runs_home_and_end_it_by_what_they_raise(
     cluster, works, tmp_path, paralbench_home
 ):
     told = []
     with RayCluster(None, paralbench_home, tmp_path, told.append) as executor:
+        with pytest.raises(ParalbenchError, match="has 3 CPUs, which a task asks for"):
+            executor.settle(Request(("fbank",), threads=3))
+        with pytest.raises(ParalbenchError, match="and a GPU"):
+            executor.settle(Request(("fbank",), device="cuda"))
         executor.settle(Request(("fbank",)))
         found = dict(executor.run(works.Squares(), [3, 4], lambda *event: told.append(event)))
         assert {index: square for index, (square, _, _) in found.items()} == {0: 9, 1: 16}
@@ -79,14 +83,6 @@ def test_parts_have_the_runs_home_and_what_they_raise_ends_it(
         ray.kill(executor._board, no_restart=False)  # what is told may be lost; the work is not
         found = dict(executor.run(works.Squares(), range(3), lambda *_: None))
         assert [found[index][0] for index in range(3)] == [0, 1, 4]
-
-
-def test_what_no_node_has_is_refused(cluster, tmp_path, paralbench_home):
-    with RayCluster(None, paralbench_home, tmp_path, print) as executor:
-        with pytest.raises(ParalbenchError, match="has 3 CPUs, which a task asks for"):
-            executor.settle(Request(("fbank",), threads=3))
-        with pytest.raises(ParalbenchError, match="and a GPU"):
-            executor.settle(Request(("fbank",), device="cuda"))
 
 
 def test_without_ray_the_extra_is_named(monkeypatch, tmp_path):

@@ -40,7 +40,8 @@ def rows_of(name: str, found: dict, n: int) -> list[dict]:
     size = f"{n:,} utterances, {LAYERS} layers of {DIM}"
     what = f"{name}{about}: a cell of {size} ({gib:.1f} GiB of means)"
     seconds = found["seconds"]
-    shared = {"command": f"PARALBENCH_UTTERANCES={n} {COMMAND}"}
+    layers = "" if LAYERS == 25 else f"PARALBENCH_LAYERS={LAYERS} "
+    shared = {"command": f"{layers}PARALBENCH_UTTERANCES={n} {COMMAND}"}
     return [
         shared
         | {

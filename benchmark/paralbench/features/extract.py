@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paralbench.errors import ParalbenchError
+from paralbench.features.allocation import kept_memory
 from paralbench.features.arithmetic import arithmetic
 from paralbench.features.background import in_background
 from paralbench.features.batching import Batch, Piece, limits_of, padding_share
@@ -275,6 +276,8 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
     total, done = sum(samples), _Done(backend=backend_of(encoder), frames=frames)
     with ExitStack() as stack:
         stack.callback(collector.flush)  # also when interrupted
+        if job.device.type == "cpu":
+            stack.enter_context(kept_memory())
         stack.enter_context(arithmetic(job.threads, job.precision))
         if job.second_moments:
             size = moments_bytes(len(wanted), encoder.n_layers, encoder.dim)

@@ -11,7 +11,9 @@ from paralbench.errors import MissingExtraError, ParalbenchError, UnknownNameErr
 KINDS = [
     one
     for one in vars(errors).values()
-    if isinstance(one, type) and one.__module__ == errors.__name__
+    if isinstance(one, type)
+    and one.__module__ == errors.__name__
+    and issubclass(one, BaseException)
 ]
 
 

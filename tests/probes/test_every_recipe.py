@@ -68,7 +68,14 @@ def fold_of(speakers, draws=1):
     return FoldRows("f", train, test, ((train[~chosen], train[chosen]),) * draws)
 
 
-@pytest.mark.parametrize("name", LISTENING)
+@pytest.mark.parametrize(
+    "name",
+    [
+        # Twenty trainings on frames take half a minute.
+        pytest.param(name, marks=[pytest.mark.slow] if RECIPES[name].reads == "frames" else [])
+        for name in LISTENING
+    ],
+)
 def test_random_labels_give_chance(name):
     recipe, metric = quick(name), METRICS["uar"]
     scores, held = [], 0

@@ -149,6 +149,7 @@ def _acted(n_speakers=24, per_speaker=12, seeds=3, seed=7, **changes):
             "corpus": "voices",
             "utterance": [f"u{i:04d}" for i in range(n)],
             "speaker": names,
+            "session": None,
             "gender": np.where(np.arange(n) // per_speaker % 2, "male", "female"),
             "language": "xx",
         }

@@ -81,6 +81,7 @@ def assert_same(found, expected):
     assert found.read("failures").empty
 
 
+@pytest.mark.slow  # tests/faults kills at counted points, quickly
 def test_a_run_killed_three_times_ends_with_the_same_tables(cards, tmp_path, undisturbed):
     expected, files = undisturbed
     assert_same(kill_often(cards, tmp_path, files, kills=3, seed=0), expected)

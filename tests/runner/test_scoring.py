@@ -23,7 +23,7 @@ def numbers(n=200, seeds=2, n_speakers=40, **changes):
     truth = rng.uniform(1, 7, n)
     names = np.repeat([f"s{i:02d}" for i in range(n_speakers)], n // n_speakers).astype(object)
     frame = pd.DataFrame({"corpus": "v", "utterance": [f"u{i}" for i in range(n)]})
-    frame = frame.assign(speaker=names, gender=None, language=None)
+    frame = frame.assign(speaker=names, session=None, gender=None, language=None)
     given = {
         "layer": "mix",
         "truth": truth,

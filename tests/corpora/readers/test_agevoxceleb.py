@@ -144,6 +144,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 """
 
 
+@pytest.mark.slow
 def test_all_of_voxceleb2_in_a_minute_and_two_gigabytes(tmp_path, run_python):
     for part in (0, 1):
         speakers = range(part, 6112, 2)

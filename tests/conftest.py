@@ -42,7 +42,7 @@ def pytest_runtest_setup() -> None:
     """Take speechbrain's stand-ins for moved modules out of ``sys.modules``.
 
     They import what we have not got (k2) when anything looks at them, and hypothesis looks at every
-    module's file. Whatever test imported speechbrain in this process before, the next must not care.
+    module's file. Whatever test imported speechbrain in this process, the next must not care.
     """
     if "speechbrain" in sys.modules:
         for name, module in list(sys.modules.items()):

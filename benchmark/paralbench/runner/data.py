@@ -13,6 +13,7 @@ from paralbench.cards.task import Sample
 from paralbench.corpora.load import load_manifest
 from paralbench.corpora.locate import locate
 from paralbench.corpora.manifest import Manifest
+from paralbench.runner.request import Request
 from paralbench.splits.sample import sample
 from paralbench.tables.frames import records, rows
 
@@ -60,6 +61,24 @@ class Corpora:
     partial: bool = False
     progress: Callable[[str], None] = lambda _line: None
     _ready: dict[str, CorpusData] = field(default_factory=dict, init=False)
+
+    @classmethod
+    def of(
+        cls,
+        catalogue: Catalogue,
+        request: Request,
+        progress: Callable[[str], None] = lambda _line: None,
+    ) -> "Corpora":
+        """The corpora as a request takes them."""
+        return cls(
+            catalogue,
+            request.roots,
+            samples=request.samples,
+            limit=request.limit,
+            seed=request.seed,
+            partial=request.partial,
+            progress=progress,
+        )
 
     def root(self, corpus: str) -> Path:
         """Where the corpus lies.

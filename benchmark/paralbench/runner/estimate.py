@@ -138,14 +138,7 @@ def estimate(catalogue: Catalogue, request: Request) -> Estimate:
     Raises:
         ParalbenchError: the request is wrong, or nothing of it can be run here.
     """
-    corpora = Corpora(
-        catalogue,
-        request.roots,
-        samples=request.samples,
-        limit=request.limit,
-        seed=request.seed,
-        partial=request.partial,
-    )
+    corpora = Corpora.of(catalogue, request)
     plan = make_plan(catalogue, request, corpora.root)
     audio = {id: planned_audio(corpora, id) for id in plan.corpora}
     device = choose_device(request.devices[0] if request.devices else request.device)

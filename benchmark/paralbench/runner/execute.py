@@ -83,15 +83,7 @@ def execute(
         ParalbenchError: the request is wrong, or nothing of it can be run here.
     """
     progress = progress or Quiet()
-    corpora = Corpora(
-        catalogue,
-        request.roots,
-        samples=request.samples,
-        limit=request.limit,
-        seed=request.seed,
-        partial=request.partial,
-        progress=progress.line,
-    )
+    corpora = Corpora.of(catalogue, request, progress.line)
     plan = make_plan(catalogue, request, corpora.root)
     request = replace(request, precision=choose_precision(request.precision))
     with choose_executor(request, Path(out), progress.line) as executor:

@@ -80,15 +80,16 @@ class RunTables:
 
     @cached_property
     def _by_cell(self) -> dict[str, pd.DataFrame]:
-        """All predictions, read once: of published tables each reading goes through all of them."""
+        """The predictions of published tables, read once: each reading goes through all of them."""
         found = self.run.read_cells("predictions", set(self.scores["cell"]), COMPARED)
         return {str(cell): part for cell, part in found.groupby("cell", sort=False)}
 
     def predictions(self, cell: str, layer: str) -> pd.DataFrame:
         """The predictions of a cell's probe, without probabilities; empty where there are none."""
-        found = self._by_cell.get(cell)
-        if found is None:
-            return TABLES["predictions"].empty()
+        if self.run.published("predictions"):
+            found = self._by_cell.get(cell, TABLES["predictions"].empty())
+        else:
+            found = self.run.read_cells("predictions", [cell], COMPARED)
         return frames.rows(found, found["layer"] == layer).reset_index(drop=True)
 
     def why_failed(self) -> dict[str, str]:

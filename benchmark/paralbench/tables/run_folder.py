@@ -107,6 +107,10 @@ class RunFolder:
         """Whether the cell's last attempt failed."""
         return self._file("failures", cell).is_file()
 
+    def published(self, table: str) -> bool:
+        """Whether a table is one file for all cells, and not a file for each."""
+        return self._whole(table).is_file()
+
     def read(self, table: str) -> pd.DataFrame:
         """All rows of a table, of the cells that now stand in the plan, in the order of cells.
 
@@ -118,9 +122,8 @@ class RunFolder:
                 f"{self.path}: no run here (neither {PLAN} nor scores.parquet); "
                 "give the folder that `paralbench run --out` wrote."
             )
-        published = self.path / f"{table}.parquet"
-        if published.is_file():
-            return _read(published, table)
+        if self.published(table):
+            return _read(self._whole(table), table)
         files = [self._file(table, cell) for cell in sorted(set(self.cells().values()))]
         frames = [_read(file, table) for file in files if file.is_file()]
         if not frames:
@@ -136,9 +139,9 @@ class RunFolder:
             StoreError: a file is damaged or lacks a column.
         """
         names = None if columns is None else list(columns)
-        wanted, published = set(cells), self.path / f"{table}.parquet"
-        if published.is_file():
-            return _read(published, table, names, filters=[("cell", "in", wanted)])
+        wanted = set(cells)
+        if self.published(table):
+            return _read(self._whole(table), table, names, filters=[("cell", "in", wanted)])
         files = [self._file(table, cell) for cell in sorted(wanted)]
         frames = [_read(file, table, names) for file in files if file.is_file()]
         if not frames:
@@ -170,6 +173,9 @@ class RunFolder:
             raise StoreError(
                 f"{file}: cannot be read ({error}); delete it and run again."
             ) from None
+
+    def _whole(self, table: str) -> Path:
+        return self.path / f"{table}.parquet"
 
     def _file(self, table: str, cell: str) -> Path:
         return self.path / table / f"{cell}.parquet"

@@ -1,6 +1,7 @@
 """A small corpus of made-up voices: the emotion is audible, the gender too."""
 
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -10,9 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile as sf
+import yaml
 
+from paralbench.cards import load_catalogue
 from paralbench.runner.outcome import Outcome
 from paralbench.runner.scoring import tables_of
+from paralbench.upstreams import blueprints
 
 CORPUS_CARD = """\
 kind: corpus
@@ -135,6 +139,31 @@ def layout(tmp_path_factory):
         return built[corpus]
 
     return build
+
+
+@pytest.fixture(scope="session")
+def small_upstream(tmp_path_factory):
+    """``small_upstream(id)``: a folder with the card ``small``, that upstream shrunk.
+
+    Its random weights lie beside it.
+    """
+
+    def make(id):
+        folder = tmp_path_factory.mktemp("small")
+        card = blueprints.shrunk(load_catalogue().upstreams.get(id))
+        blueprints.write_random(card, folder / "weights")
+        data = {
+            "kind": "upstream",
+            "name": "Small",
+            "family": card.family,
+            "weights": [{"source": "folder", "path": str(folder / "weights")}],
+            "architecture": card.architecture,
+            "licence": "none",
+        }
+        (folder / "small.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(data))))
+        return folder
+
+    return make
 
 
 def _acted(n_speakers=24, per_speaker=12, seeds=3, seed=7, **changes):

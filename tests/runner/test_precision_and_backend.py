@@ -1,35 +1,18 @@
 """What computed the features is told in keys and tables, or agrees to 1e-5."""
 
-import json
-
 import numpy as np
 import pytest
-import yaml
 
 import paralbench
-from paralbench.cards import load_catalogue
 from paralbench.errors import ParalbenchError
-from paralbench.upstreams import blueprints
 
 FAST = {"recipes": ("paralbench",), "seeds": 1}
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory):
+def small(small_upstream):
     """A folder with the card ``small``: wav2vec 2.0, with small random weights beside it."""
-    folder = tmp_path_factory.mktemp("small")
-    card = blueprints.shrunk(load_catalogue().upstreams.get("wav2vec2-base"))
-    blueprints.write_random(card, folder / "weights")
-    data = {
-        "kind": "upstream",
-        "name": "Small",
-        "family": card.family,
-        "weights": [{"source": "folder", "path": str(folder / "weights")}],
-        "architecture": card.architecture,
-        "licence": "none",
-    }
-    (folder / "small.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(data))))
-    return folder
+    return small_upstream("wav2vec2-base")
 
 
 @pytest.fixture

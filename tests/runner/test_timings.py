@@ -1,13 +1,11 @@
 """What extraction took, in ``timings``: figures that follow from each other, or none at all."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
-import yaml
 
 import paralbench
 from paralbench.cards import load_catalogue
@@ -26,21 +24,9 @@ KINDS = ["x_real_time", "flops", "flops_per_second", "share_of_device", "batches
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory):
+def small(small_upstream):
     """A folder with the card ``small``: HuBERT, with small random weights beside it."""
-    folder = tmp_path_factory.mktemp("small")
-    card = blueprints.shrunk(load_catalogue().upstreams.get("hubert-base"))
-    blueprints.write_random(card, folder / "weights")
-    data = {
-        "kind": "upstream",
-        "name": "Small",
-        "family": card.family,
-        "weights": [{"source": "folder", "path": str(folder / "weights")}],
-        "architecture": card.architecture,
-        "licence": "none",
-    }
-    (folder / "small.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(data))))
-    return folder
+    return small_upstream("hubert-base")
 
 
 @pytest.fixture

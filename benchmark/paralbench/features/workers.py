@@ -89,12 +89,24 @@ def encode_in_processes(
             pieces, future = ahead.popleft()
             yield from zip(pieces, future.result(), strict=True)
     except BrokenProcessPool as error:
+        _free(pool)
         raise ParalbenchError(
             f"one of {workers} worker processes died, perhaps for want of memory. What was "
             "extracted is kept; use fewer workers and run again."
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _free(pool: ProcessPoolExecutor) -> None:
+    """Free the thread that feeds a pool whose processes are gone.
+
+    Before 3.11.5 Python leaves it at writing into a pipe that nobody reads any more, and with it
+    whoever waits for the pool to end (https://github.com/python/cpython/issues/94777).
+    """
+    queue = getattr(pool, "_call_queue", None)
+    if queue is not None:
+        queue._reader.close()
 
 
 _encode_batch: Callable[[list[np.ndarray]], list[Pooled]]

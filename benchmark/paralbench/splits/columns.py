@@ -28,8 +28,7 @@ def column_of(frame: pd.DataFrame, column: str) -> pd.Series:
 
 def names_in(values: pd.Series) -> np.ndarray:
     """A column's values as strings ``(n,)``, None where missing."""
-    missing = values.isna().to_numpy()
-    pairs = zip(values, missing, strict=True)
+    pairs = zip(values.tolist(), values.isna().tolist(), strict=True)
     found = np.empty(len(values), dtype=object)
     found[:] = [None if absent else str(value) for value, absent in pairs]
     return found

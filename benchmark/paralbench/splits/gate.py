@@ -101,10 +101,11 @@ def _shared(
     left: tuple[str, Positions],
     right: tuple[str, Positions],
 ) -> Leak | None:
+    # Most parts share nothing, and the development part of each seed comes through here.
+    if not set(values[left[1]]) & set(values[right[1]]) - {None}:
+        return None
     sides = [_by_value(values[rows], names[rows]) for _, rows in (left, right)]
     both = [value for value in sides[0] if value in sides[1]]
-    if not both:
-        return None
     first, second = (sum(len(side[value]) for value in both) for side in sides)
     return Leak(
         kind,

@@ -84,6 +84,7 @@ def evaluate(
     device: str = "auto",
     precision: str = "auto",
     backend: str = "torch",
+    compile: str = "auto",
     limit: int | None = None,
     seed: int = 0,
     seeds: int | None = None,
@@ -113,6 +114,8 @@ def evaluate(
         precision: ``auto`` (fp32), ``fp32``, ``bf16``, ``fp16``; ``fp32-reduced``: float32, with
             products of matrices in fewer bits where that is faster.
         backend: ``torch``, or ``openvino`` for the same features sooner on a CPU.
+        compile: ``auto`` (on a GPU that has long to work), ``yes`` or ``no``: whether torch
+            compiles the encoders' blocks.
         limit: at most so many utterances of each corpus.
         seed: of samples, splits and resamples.
         seeds: how many probe seeds; by default the recipe's.
@@ -152,6 +155,7 @@ def evaluate(
         device=device,
         precision=chosen,
         backend=backend,
+        compile=compile,
         limit=limit,
         seed=seed,
         seeds=seeds,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from paralbench.errors import ParalbenchError
-from paralbench.features.compiling import compiled_blocks
+from paralbench.features.compiling import compiled_blocks, pays
 from paralbench.features.encoding import BatchEncoder
 from paralbench.torchaudio_cure import ensure_torchaudio
 from paralbench.upstreams.wav2vec2_like import Wav2Vec2LikeEncoder
@@ -77,3 +77,28 @@ def test_an_encoder_without_blocks_is_told(fakes):
         compiled_blocks(fakes.ConvEncoder()),
     ):
         pass
+
+
+def test_a_block_that_cannot_be_compiled_runs_as_it_is():
+    def broken(_graph, _inputs):
+        raise RuntimeError("no compiler here")
+
+    torch.compiler.reset()
+    encoder = encoder_of("Wav2Vec2")
+    batch = [np.random.default_rng(0).normal(size=n).astype(np.float32) for n in (8000, 5000)]
+    local = BatchEncoder(encoder, CPU)
+    with torch.inference_mode():
+        plain = local.encode(batch)
+        with compiled_blocks(encoder, broken):
+            given = local.encode(batch)
+    torch.compiler.reset()
+    for one, other in zip(given, plain, strict=True):
+        np.testing.assert_array_equal(one.mean, other.mean)
+
+
+def test_compiling_is_for_long_work_on_a_gpu():
+    hours = 420 * 3600  # MSP-Podcast's, roughly
+    assert pays(37e9 * 10 * hours, "cuda:1")
+    assert not pays(14e9 * hours / 100, "cuda")
+    assert not pays(37e9 * 10 * hours, "cpu")
+    assert not pays(None, "cuda")

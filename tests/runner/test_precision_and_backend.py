@@ -74,6 +74,21 @@ def test_what_openvino_does_not_compute_is_refused(run):
         ParalbenchError, match=r"backend: 'tvm' is not allowed\. Allowed: torch, op"
     ):
         run("other", backend="tvm")
+    with pytest.raises(ParalbenchError, match=r"compile: 'maybe' is not allowed\. Allowed: auto"):
+        run("other", compile="maybe")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # of torch's own compiler
+def test_compiled_blocks_give_the_same_features(run, small, cards, monkeypatch, tmp_path):
+    means = {}
+    for choice in ("no", "yes"):
+        monkeypatch.setenv("PARALBENCH_HOME", str(tmp_path / choice))
+        results = run(choice, compile=choice)
+        means[choice] = paralbench.extract("small", "voices", cards=[cards, small]).mean
+        assert told(results, "upstream").keys() == {"small", "fbank"}
+    difference = np.linalg.norm(means["yes"] - means["no"], axis=2)
+    assert 0 < (difference / np.linalg.norm(means["no"], axis=2)).max() < 1e-5
 
 
 def test_a_dry_run_tells_what_would_compute(command_line, cards, small, tmp_path):

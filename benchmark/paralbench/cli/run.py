@@ -39,6 +39,12 @@ PrecisionOption = Annotated[str, typer.Option(help=f"auto (fp32), {', '.join(PRE
 BackendOption = Annotated[
     str, typer.Option(help="torch; openvino: the same features sooner, on a CPU in fp32.")
 ]
+CompileOption = Annotated[
+    str,
+    typer.Option(
+        "--compile", help="auto (on a GPU that has long to work), yes, no: torch's compiler."
+    ),
+]
 RecipesOption = Annotated[str | None, typer.Option(help="Comma-separated; `list probes`.")]
 NormalisationsOption = Annotated[
     str | None,
@@ -101,6 +107,7 @@ def run(
     address: AddressOption = None,
     precision: PrecisionOption = "auto",
     backend: BackendOption = "torch",
+    compiling: CompileOption = "auto",
     limit: LimitOption = None,
     seed: SeedOption = None,
     seeds: SeedsOption = None,
@@ -129,6 +136,7 @@ def run(
         "address": address,
         "precision": precision,
         "backend": backend,
+        "compile": compiling,
         "limit": limit,
         "seed": seed,
         "seeds": seeds,
@@ -156,6 +164,7 @@ def transfer(
     address: AddressOption = None,
     precision: PrecisionOption = "auto",
     backend: BackendOption = "torch",
+    compiling: CompileOption = "auto",
     limit: LimitOption = None,
     seed: SeedOption = None,
     partial: PartialOption = False,
@@ -177,6 +186,7 @@ def transfer(
         "address": address,
         "precision": precision,
         "backend": backend,
+        "compile": compiling,
         "limit": limit,
         "seed": seed,
         "partial": partial,

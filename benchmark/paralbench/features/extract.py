@@ -16,7 +16,7 @@ from paralbench.features.background import in_background
 from paralbench.features.batching import Batch, Piece, limits_of, padding_share
 from paralbench.features.budget import budget_for
 from paralbench.features.collecting import Collector
-from paralbench.features.compiling import compiled_blocks
+from paralbench.features.compiling import can_compile, compiled_blocks
 from paralbench.features.device import (
     device_name,
     find_device,
@@ -151,8 +151,9 @@ def extract(
             the features are the same, to the bit, for every number above 1.
         threads: of torch on the CPU; by default torch's own number, with several workers 1.
             Equal to the bit needs equal threads.
-        compiled: compile the encoder's blocks first, for long work on a GPU (see
-            :mod:`~paralbench.features.compiling`). Equal to the bit needs it on or off in both.
+        compiled: compile the encoder's blocks first, where it names any, for long work on a GPU
+            (see :mod:`~paralbench.features.compiling`). Equal to the bit needs it on or off in
+            both.
 
     Raises:
         StoreError: the store or cache cannot be read or written, the precision is unknown, or
@@ -268,7 +269,7 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
         wanted,
         (piece for batch in batches for piece in batch),
         second_moments=job.second_moments,
-        metadata=_metadata(job, backend_of(encoder)),
+        metadata=_metadata(job, encoder),
         frames=frames,
     )
     reader = Reader(job.cache, encoder, set(wanted), job.device)
@@ -285,7 +286,7 @@ def _encode(space: FeatureSpace, missing: list[str], encoder: Encoder | None, jo
                 f"second moments of {len(wanted)} utterances: {size_text(size)} under "
                 f"{space.folder / 'moments'}"
             )
-        if job.compiled:
+        if job.compiled and can_compile(encoder):
             stack.enter_context(compiled_blocks(encoder))
         if frames is not None:
             _make_room(frames, batches, encoder, job)
@@ -366,14 +367,15 @@ def _make_room(frames: FrameStore, batches: Sequence[Batch], encoder: Encoder, j
     )
 
 
-def _metadata(job: _Job, backend: str) -> dict[str, str]:
+def _metadata(job: _Job, encoder: Encoder) -> dict[str, str]:
     """How rows were computed, kept with them: what can change the last bits."""
     import torch
 
     return {
-        "device": with_backend(device_name(job.device), backend),
+        "device": with_backend(device_name(job.device), backend_of(encoder)),
         "torch": torch.__version__,
         "threads": str(job.threads),
+        "compiled": "yes" if job.compiled and can_compile(encoder) else "no",
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from paralbench.cards import Catalogue
 from paralbench.errors import FAULTS, Fault, ParalbenchError
+from paralbench.features.compiling import pays
 from paralbench.features.extract import ExtractionReport
 from paralbench.features.store import FeatureSpace, FeatureStore
 from paralbench.probes.recipes import get_recipe
@@ -31,6 +32,7 @@ from paralbench.runner.progress import Progress, Quiet
 from paralbench.runner.request import Request
 from paralbench.runner.shared_folder import await_files
 from paralbench.runner.shared_training import SharedTraining
+from paralbench.runner.timings import flops_of
 from paralbench.runner.transfer_tables import write_transfer_tables
 from paralbench.runner.upstream import Upstream
 from paralbench.tables import RunFolder
@@ -214,6 +216,7 @@ class _Run:
             cache=self.corpora.cache,
         )
         try:
+            work.compiled = self._compiled(upstream, lengths)
             report = extract_in_parts(
                 work, space, lengths, self.executor, self.place, self.progress
             )
@@ -224,6 +227,16 @@ class _Run:
         if isinstance(report, ExtractionReport):
             self.summary.encoded += report.encoded
         return report
+
+    def _compiled(self, upstream: Upstream, lengths: Mapping[str, int]) -> bool:
+        """Whether blocks are compiled."""
+        if self.request.compile != "auto":
+            return self.request.compile == "yes"
+        if not self.request.device.startswith("cuda"):
+            return False
+        flops = flops_of(upstream)
+        done = None if flops is None else sum(map(flops.of, lengths.values()))
+        return pays(done, self.request.device)
 
     def _train(
         self,

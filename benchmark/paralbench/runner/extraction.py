@@ -76,6 +76,7 @@ class Extraction(Work[Shard, Report | Fault]):
         lengths: samples by content, where a shard comes without a plan.
         patience: seconds until the plan is seen here.
         cache: the decoded audio, where it is open already.
+        compiled: whether the encoder's blocks are compiled, where it names any.
     """
 
     upstream: Upstream
@@ -86,6 +87,7 @@ class Extraction(Work[Shard, Report | Fault]):
     lengths: Mapping[str, int] = field(default_factory=dict)
     patience: float = 0.0
     cache: AudioCache | None = None
+    compiled: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "cache": None}  # it is opened where it is used
@@ -128,6 +130,7 @@ class Extraction(Work[Shard, Report | Fault]):
             lengths=self.lengths,
             progress=progress,
             announce=tell,
+            compiled=self.compiled,
         )
 
     def missing(self, space: FeatureSpace, contents: Iterable[str]) -> list[str]:

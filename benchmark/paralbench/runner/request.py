@@ -7,6 +7,7 @@ from pathlib import Path
 from paralbench.cards import Catalogue, SuiteCard
 from paralbench.cards.task import Sample
 from paralbench.errors import ParalbenchError
+from paralbench.features.compiling import CHOICES
 from paralbench.features.precision import PRECISIONS
 from paralbench.transfer.protocols import PROTOCOLS
 from paralbench.upstreams.base import BACKENDS
@@ -32,6 +33,7 @@ class Request:
         seeds: how many probe seeds; None takes the recipe's.
         device, precision: where and how upstreams are run; precision is part of what they give.
         backend: what computes them, where it can; features agree to 1e-5.
+        compile: whether torch compiles their blocks; ``auto``: on a GPU that has long to work.
         allow_leakage: run leaking splits and stamp their rows, instead of refusing.
         partial: whether corpora may lack audio, or hold rows that are not understood: these are
             excluded and recorded instead of refused.
@@ -62,6 +64,7 @@ class Request:
     device: str = "auto"
     precision: str = "auto"
     backend: str = "torch"
+    compile: str = "auto"
     threads: int | None = None
     allow_leakage: bool = False
     partial: bool = False
@@ -83,6 +86,7 @@ class Request:
             raise ParalbenchError(f"address: {self.address!r} is for the executor 'ray'.")
         _one_of("precision", self.precision, ("auto", *PRECISIONS))
         _one_of("backend", self.backend, BACKENDS)
+        _one_of("compile", self.compile, CHOICES)
         for protocol in self.protocols:
             _one_of("protocols", protocol, PROTOCOLS)
         for device in (self.device, *self.devices):

@@ -161,12 +161,14 @@ def extract_with(
     lengths: Mapping[str, int] | None = None,
     progress: Callable[[float, float], None] | None = None,
     announce: Callable[[str], None] | None = None,
+    compiled: bool = False,
 ) -> ExtractionReport:
     """Store an upstream's features of some decoded audio; those that are there are not made again.
 
     Second moments and the frames of a layer are stored where they are asked for; ``announce`` is
     told how large they are before they are made. ``lengths`` has the samples of contents, as far as
-    they are known, ``token_budget`` the samples of a batch, if they are not to be found.
+    they are known, ``token_budget`` the samples of a batch, if they are not to be found. Blocks are
+    ``compiled`` where the encoder names any (see :mod:`~paralbench.features.compiling`).
 
     Encoders that take one utterance at a time on the CPU may run in one process per core, which
     ``extract`` does where there is enough to do to pay for starting them.
@@ -201,5 +203,6 @@ def extract_with(
             lengths=lengths,
             progress=progress,
             announce=announce,
+            compiled=compiled,
         )
     return with_measures(report, upstream, meter.joules, workers)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from paralbench.upstreams.base import Encoder
 
+BUDGETS_FOLDER = "budgets"  # of a space
 FIRST = 80 * SAMPLE_RATE  # samples, as every budget
 MOST = 64 * FIRST
 # Of the device's memory: the longest utterances of a corpus may need more than those of a trial.
@@ -192,11 +193,26 @@ def try_batch(
 
 def recall(folder: Path, device: str) -> int | None:
     """The budget that was remembered for a device; None if there is none that can be read."""
+    return read_budget(folder / BUDGETS_FOLDER / _file_name(device))
+
+
+def read_budget(path: Path) -> int | None:
+    """What a file remembers; None if it is damaged, or another device's than its name says."""
     try:
-        kept = json.loads((folder / "budgets" / _file_name(device)).read_bytes())
-    except (OSError, ValueError):
+        return budget_in(path.read_bytes(), path.name)
+    except OSError:
         return None
-    budget = kept.get("budget") if isinstance(kept, dict) else None
+
+
+def budget_in(data: bytes, name: str) -> int | None:
+    """As :func:`read_budget`, of what such a file holds."""
+    try:
+        kept = json.loads(data)
+    except ValueError:
+        return None
+    if not isinstance(kept, dict) or _file_name(str(kept.get("device"))) != name:
+        return None
+    budget = kept.get("budget")
     return budget if isinstance(budget, int) and budget > 0 else None
 
 
@@ -210,7 +226,7 @@ def remember(folder: Path, device: str, budget: int) -> int:
     if kept is not None:
         return kept
     text = json.dumps({"budget": budget, "device": device}, sort_keys=True)
-    write_file(folder / "budgets", _file_name(device), text.encode())
+    write_file(folder / BUDGETS_FOLDER, _file_name(device), text.encode())
     return recall(folder, device) or budget
 
 

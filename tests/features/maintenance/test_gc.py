@@ -94,18 +94,20 @@ def test_damaged_files_leftovers_and_half_removed_spaces_go(filled, cards):
     space = home.fill([1, 2])
     bad = space.folder / "means" / "a.safetensors.damaged"
     left = space.plans / f"{PREFIX}dead"
+    other = space.folder / "budgets" / f"{PREFIX}dead"
     half = home.home / "features" / f"{DROPPED}{'0' * 64}"
-    for path in (bad, left, half / "means" / "b.safetensors"):
+    for path in (bad, left, other, half / "means" / "b.safetensors"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"12345")
     plan = plan_gc(home.home, cards)
     assert {item.path: (item.kind, item.nbytes) for item in plan.items} == {
         bad: ("damaged", 5),
         left: ("leftover", 5),
+        other: ("leftover", 5),
         half: ("leftover", 5),
     }
-    assert carry_out(plan) == 15
-    assert not any(path.exists() for path in (bad, left, half))
+    assert carry_out(plan) == 20
+    assert not any(path.exists() for path in (bad, left, other, half))
 
 
 def test_small_shards_become_one_and_rows_that_are_twice_go(filled, cards, numbers_of):

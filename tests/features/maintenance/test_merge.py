@@ -7,6 +7,7 @@ import pytest
 from tests.features.maintenance.conftest import contents
 
 from paralbench.errors import StoreError
+from paralbench.features.budget import recall, remember
 from paralbench.features.extract import extract
 from paralbench.features.maintenance.merge import merge_store
 from paralbench.features.store import FeatureStore
@@ -49,6 +50,16 @@ def test_two_halves_extracted_elsewhere_leave_nothing_to_encode(
         assert {path.name for path in space.plans.iterdir()} <= {
             path.name for path in again.space.plans.iterdir()
         }
+
+
+def test_batch_sizes_come_over_unless_there_is_one(filled):
+    here, there = filled("here"), filled("there")
+    mine, theirs = here.fill([1]).folder, there.fill([2]).folder
+    remember(mine, "A100", 1_000)
+    remember(theirs, "A100", 2_000)
+    remember(theirs, "H200", 3_000)
+    merge_store(there.home, here.home)
+    assert (recall(mine, "A100"), recall(mine, "H200")) == (1_000, 3_000)
 
 
 def test_it_can_be_repeated_and_leaves_the_source_alone(filled, numbers_of):

@@ -6,6 +6,7 @@ import shutil
 from tests.features.maintenance.conftest import contents
 
 from paralbench.audio.cache import AudioCache
+from paralbench.features.budget import recall, remember
 from paralbench.features.maintenance.scrub import scrub_home
 from paralbench.storage.shards import list_shards
 
@@ -57,3 +58,16 @@ def test_each_kind_of_damage_is_found_and_set_aside(filled, noise, fakes, descri
 
 def test_a_home_that_is_not_there(filled):
     assert scrub_home(filled().home).shards == 0
+
+
+def test_a_remembered_batch_size_is_checked_too(filled):
+    home = filled()
+    space = home.fill([1])
+    assert remember(space.folder, "H200", 5_000_000) == 5_000_000
+    assert remember(space.folder, "A100", 3_000_000) == 3_000_000
+    assert scrub_home(home.home).damaged == []
+    first, second = sorted((space.folder / "budgets").iterdir())
+    first.write_bytes(second.read_bytes())  # of another device than the name says
+    (found,) = scrub_home(home.home).damaged
+    assert found.path == first
+    assert sorted(recall(space.folder, name) or 0 for name in ("H200", "A100"))[0] == 0

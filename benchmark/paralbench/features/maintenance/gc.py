@@ -28,6 +28,7 @@ from paralbench.features.maintenance.spaces import (
     read_description,
     remembered_upstreams,
     space_folders,
+    text_folders,
 )
 from paralbench.storage.atomic import clean_leftovers, explain
 from paralbench.storage.compacting import compact
@@ -115,7 +116,7 @@ def plan_gc(
             Item(path, "leftover", bytes_of(path), "was being removed")
             for path in sorted(features.glob(f"{DROPPED}*"))
         ]
-    texts = [path for space in staying for path in (space, space / "plans")]
+    texts = [path for space in staying for path in (space, *text_folders(space))]
     lists = [] if upstreams else sorted((home / "audio" / "files").glob("*/"))
     for folder in (*folders, *texts, *lists):
         items += _files(folder)

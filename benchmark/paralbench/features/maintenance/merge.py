@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paralbench.errors import StoreError
+from paralbench.features.budget import BUDGETS_FOLDER, read_budget
 from paralbench.features.keys import encoder_key
 from paralbench.features.maintenance.spaces import (
     Progress,
@@ -123,6 +124,8 @@ def _take_space(
         _take(name, part, mine / name, done, dry_run, read, instead)
     for path in sorted((space / "plans").glob("*.json")):
         _take_plan(path, mine / "plans", done, dry_run)
+    for path in sorted((space / BUDGETS_FOLDER).glob("*.json")):
+        _take_budget(path, mine / BUDGETS_FOLDER, done, dry_run)
 
 
 def _take(
@@ -156,6 +159,16 @@ def _take_plan(path: Path, folder: Path, done: Merged, dry_run: bool) -> None:
         done.damaged.append(Damage(path, "not what the name says"))
     elif not dry_run:
         write_file(folder, path.name, data)
+
+
+def _take_budget(path: Path, folder: Path, done: Merged, dry_run: bool) -> None:
+    """The size of a device's batches, so that such a device has the same ones here."""
+    if read_budget(folder / path.name) is not None:
+        return
+    if read_budget(path) is None:
+        done.damaged.append(Damage(path, "not what the name says"))
+    elif not dry_run:
+        write_file(folder, path.name, path.read_bytes())
 
 
 def _take_file(path: Path, folder: Path, done: Merged, dry_run: bool) -> None:

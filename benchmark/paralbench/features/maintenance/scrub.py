@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from paralbench.errors import StoreError
+from paralbench.features.budget import BUDGETS_FOLDER, read_budget
 from paralbench.features.keys import encoder_key
 from paralbench.features.maintenance.spaces import (
     Progress,
@@ -13,6 +15,7 @@ from paralbench.features.maintenance.spaces import (
     read_description,
     shard_bytes,
     space_folders,
+    text_folders,
 )
 from paralbench.features.store import DESCRIPTION
 from paralbench.storage.atomic import clean_leftovers
@@ -72,13 +75,13 @@ def scrub_home(home: Path, *, dry_run: bool = False, progress: Progress | None =
     for space in spaces:
         _check_texts(space, found, dry_run)
     _check_lists(home / "audio" / "files", found, dry_run)
-    for folder in (home / "features" / "encoders", *spaces, *(s / "plans" for s in spaces)):
+    for folder in (home / "features" / "encoders", *spaces, *chain(*map(text_folders, spaces))):
         found.leftovers += clean_leftovers(folder, remove=not dry_run)
     return found
 
 
 def _check_texts(space: Path, found: Findings, dry_run: bool) -> None:
-    """The description and the plans, which are named by their content."""
+    """The description and the plans, named by their content, and the budgets, by the device."""
     wrong = []
     if (space / DESCRIPTION).exists() and read_description(space) is None:
         wrong.append(space / DESCRIPTION)
@@ -90,6 +93,8 @@ def _check_texts(space: Path, found: Findings, dry_run: bool) -> None:
             fits = False
         if not fits:
             wrong.append(path)
+    budgets = (space / BUDGETS_FOLDER).glob("*.json")
+    wrong += [path for path in sorted(budgets) if read_budget(path) is None]
     _damaged(wrong, "not what the name says", found, dry_run)
 
 

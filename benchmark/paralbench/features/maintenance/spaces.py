@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from paralbench.errors import StoreError
+from paralbench.features.budget import BUDGETS_FOLDER
 from paralbench.features.keys import encoder_key, space_description
 from paralbench.features.precision import PRECISIONS
 from paralbench.features.store import DESCRIPTION
@@ -154,6 +155,11 @@ def part_folders(space: Path) -> list[Path]:
     frames = sorted((space / "frames").glob("layer-*"))
     named = [space / name for name in ("means", "moments", "excluded")]
     return [folder for folder in (*named, *frames) if folder.is_dir()]
+
+
+def text_folders(space: Path) -> list[Path]:
+    """Where a space keeps its batch plans, and how large batches are on which device."""
+    return [space / "plans", space / BUDGETS_FOLDER]
 
 
 def look_at(folder: Path) -> Space:

@@ -124,7 +124,7 @@ def measure_tables(utterances: int, n_cells: int) -> float:
 
     def predicted() -> Predicted:
         probability = rng.dirichlet(np.ones(4), size=(5, utterances))
-        return Predicted(names, speakers, truth, probability.argmax(axis=2), probability)
+        return Predicted(names, "speaker", speakers, truth, probability.argmax(axis=2), probability)
 
     setting, top = {"mix": predicted()}, Ceiling("top", {"mix": predicted()}, {"mix": 80})
     scores = pd.DataFrame({"layer": "mix", "metric": ["uar", "wa", "macro-f1"], "value": 0.3})

@@ -9,10 +9,11 @@ import torch
 
 import paralbench
 from paralbench.cards import load_catalogue
+from paralbench.errors import ProbeError
 from paralbench.features.extract import ExtractionReport
 from paralbench.features.flops import measure_flops
 from paralbench.features.matmul_rate import matmul_rate
-from paralbench.runner import timings
+from paralbench.runner import cells, timings
 from paralbench.runner.estimate import estimate
 from paralbench.runner.extraction import whole_report
 from paralbench.runner.request import Request
@@ -68,6 +69,28 @@ def test_a_runs_figures_follow_from_each_other(run, cards, small):
     assert 0 <= row["padding_share"] < 1
     assert row["threads"] == torch.get_num_threads()
     assert row["peak_memory_bytes"] > 0
+
+
+def test_what_extraction_took_is_told_by_a_cell_that_did_not_fail(cards, tmp_path, monkeypatch):
+    run_cell, tried = cells.run_cell, []
+
+    def first_fails(*given):
+        tried.append(given)
+        if len(tried) == 1:
+            raise ProbeError("this one fails")
+        return run_cell(*given)
+
+    monkeypatch.setattr(cells, "run_cell", first_fails)
+    results = paralbench.evaluate(
+        "fbank",
+        "voices-emotion",
+        cards=[cards],
+        out=tmp_path / "run",
+        recipes=("ridge", "lda", "knn"),
+        seeds=1,
+    )
+    assert len(results.failures) == 1
+    assert len(encoding(results)) == 1
 
 
 def test_a_dry_run_says_the_operations_of_the_run(run, cards, small):

@@ -84,8 +84,10 @@ class Cells(Work[tuple[Keyed, ...], list[CellDone]]):
     def do(self, part: tuple[Keyed, ...], tell: Tell) -> list[CellDone]:
         """Run cells one after the other; those that are done already are not run again."""
         found = []
-        for cell, key in part:
+        for number, (cell, key) in enumerate(part, start=1):
             done = CellDone(key, "probe", self._run(cell, key))
+            if done.fault is not None and key == self.paid_by and number < len(part):
+                self.paid_by = part[number][1]  # a cell that failed has no row of timings
             tell(done)
             found.append(done)
         return found

@@ -1,7 +1,6 @@
 """What is built: the code, the cards as they are in the folders, and nothing else."""
 
 import shutil
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from paralbench.cards import load_catalogue
 from paralbench.cards.catalogue import KINDS
+from paralbench.corpora.providers.archives import unpack
 
 
 @pytest.fixture(scope="session")
@@ -118,8 +118,7 @@ def test_a_source_distribution_builds_the_same_wheel(
 ):
     source = _build(repository, "sdist", run_here, tmp_path_factory.mktemp("sdist"))
     unpacked = tmp_path_factory.mktemp("unpacked")
-    with tarfile.open(source) as archive:
-        archive.extractall(unpacked, filter="data")
+    unpack(source, source.name, unpacked)
     (project,) = unpacked.iterdir()
     again = _build(project, "wheel", run_here, tmp_path_factory.mktemp("again"))
     with zipfile.ZipFile(again) as archive:

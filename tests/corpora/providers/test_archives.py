@@ -83,10 +83,27 @@ def test_evil_tar_is_refused(tmp_path: Path, member):
     assert not (tmp_path / "deep" / "into" / "a").exists()
 
 
-def test_a_link_that_stays_inside_is_kept(tmp_path: Path):
-    archive = tar_of(tmp_path / "archive", ("a/b", b"1"), link("c", "a/b"))
+def test_a_link_that_stays_inside_becomes_what_it_points_to(tmp_path: Path):
+    archive = tar_of(
+        tmp_path / "archive",
+        link("e/f", "../d"),
+        link("d", "c"),
+        link("gone", "nowhere"),
+        ("a/b", b"1"),
+        link("c", "a/b"),
+        link("g/h", "a/b", tarfile.LNKTYPE),
+    )
+    assert unpack(archive, "x.tar.gz", tmp_path / "into") == 1
+    for name in ("c", "d", "e/f", "g/h"):
+        assert (tmp_path / "into" / name).read_bytes() == b"1"
+    assert not any(path.is_symlink() for path in tmp_path.rglob("*"))
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path):
+    archive = tar_of(tmp_path / "archive", link("a", "b"), ("b/c", b"1"), ("a/c", b"2"))
     unpack(archive, "x.tar.gz", tmp_path / "into")
-    assert (tmp_path / "into" / "c").read_bytes() == b"1"
+    assert (tmp_path / "into/b/c").read_bytes() == b"1"
+    assert (tmp_path / "into/a/c").read_bytes() == b"2"
 
 
 @pytest.mark.parametrize("name", ["../evil", "/evil", "a/../../evil"])

@@ -2,6 +2,7 @@
 
 import io
 import lzma
+import posixpath
 import shutil
 import stat
 import subprocess
@@ -63,18 +64,46 @@ def _wanted(path: str, name: str, below: str) -> PurePosixPath | None:
 
 
 def _untar(tar: tarfile.TarFile, name: str, into: Path, below: str) -> int:
-    if not hasattr(tarfile, "data_filter"):
-        raise FetchError("unpacking needs a Python with tarfile's filters: 3.11.4 or later.")
-    count = 0
+    # Only files are written, here and not by tarfile, whose filters older Pythons lack. No link is
+    # ever made, so nothing can be written through one.
+    count, links = 0, {}
     for member in tar:
-        if _wanted(member.name, name, below) is None:
+        place = _wanted(member.name, name, below)
+        if place is None:
             continue
-        try:
-            tar.extract(member, into, filter="data")
-        except tarfile.FilterError as error:
-            raise FetchError(f"{name} holds {member.name!r}, refused: {error}") from None
-        count += member.isfile()
+        if member.issym() or member.islnk():
+            links[into / place] = into / _target(member, place, name)
+        elif member.isfile():
+            _write(tar.extractfile(member), into / place)
+            count += 1
+        elif not member.isdir():
+            raise FetchError(f"{name} holds {member.name!r}, a device: refused.")
+    _copy_links(links)
     return count
+
+
+def _target(member: tarfile.TarInfo, place: PurePosixPath, name: str) -> PurePosixPath:
+    """What a link points to, below the folder that is filled."""
+    start = place.parent if member.issym() else PurePosixPath()
+    target = posixpath.normpath(start / member.linkname)
+    if posixpath.isabs(target) or target.partition("/")[0] == ".." or "\\" in target:
+        raise FetchError(f"{name} holds {member.name!r}, a link out of its folder: refused.")
+    return PurePosixPath(target)
+
+
+def _copy_links(links: dict[Path, Path]) -> None:
+    """What links point to, in their place, also by way of other links; others are left out."""
+    while ready := [link for link, target in links.items() if target.is_file()]:
+        for link in ready:
+            with links.pop(link).open("rb") as source:
+                _write(source, link)
+
+
+def _write(source: IO[bytes] | None, target: Path) -> None:
+    assert source is not None  # it is a file's
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source, target.open("wb") as sink:
+        shutil.copyfileobj(source, sink)
 
 
 def _unzip(archive: Path, name: str, into: Path, below: str) -> int:
@@ -93,9 +122,7 @@ def _unzip(archive: Path, name: str, into: Path, below: str) -> int:
             if member.is_dir():
                 target.mkdir(parents=True, exist_ok=True)
                 continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with bundle.open(member) as source, target.open("wb") as sink:
-                shutil.copyfileobj(source, sink)
+            _write(bundle.open(member), target)
             count += 1
     return count
 

@@ -1,4 +1,4 @@
-"""``store info | scrub | gc | merge`` as a user calls them."""
+"""``store info | scrub | gc | merge | push | pull`` as a user calls them."""
 
 import json
 import shutil
@@ -141,3 +141,35 @@ def test_merge(store, fill, paralbench_home, tmp_path, key):
     assert f"damaged: {bad}" in told
     with pytest.raises(ParalbenchError, match="no features here"):
         store("merge", tmp_path / "nowhere")
+
+
+def test_push_and_pull(store, fill, paralbench_home, tmp_path, monkeypatch, key):
+    address = f"file://{tmp_path}/there"
+    with pytest.raises(ParalbenchError, match="no features here that could be sent"):
+        store("push", address)
+    fill(paralbench_home, range(3))
+    code, told = store("push", "--dry-run", address)
+    assert code == 0
+    assert f"{address}: 1 spaces, would send: 3 means (4 files, " in told
+    assert not (tmp_path / "there").exists()
+    assert "sent: 3 means (4 files, " in store("push", address)[1]
+    assert (
+        "sent: nothing (0 files, 0.0 kB); 3 rows were there already." in store("push", address)[1]
+    )
+    monkeypatch.setenv("PARALBENCH_HOME", str(tmp_path / "other"))
+    assert "would take: 3 means" in store("pull", "--dry-run", address)[1]
+    assert "0 spaces, taken: nothing" in store("pull", "--upstreams", "wavlm-base", address)[1]
+    assert store("pull", "--upstreams", "ge2e", address)[0] == 0
+    again = store("pull", address)[1]
+    assert "taken: nothing (0 files, 0.0 kB); 3 rows were here already." in again
+    bad = next((tmp_path / "there").glob("features/*/means/*"))
+    bad.write_bytes(bad.read_bytes()[:-1] + b"\xff")
+    monkeypatch.setenv("PARALBENCH_HOME", str(tmp_path / "third"))
+    code, told = store("pull", address)
+    assert code == 1
+    assert f"damaged: {address}/{bad.relative_to(tmp_path / 'there')}: the content's" in told
+    assert "taken: 2 means" in told
+    with pytest.raises(UnknownNameError, match="unknown upstream 'wavelm-large'"):
+        store("pull", "--upstreams", "wavelm-large", address)
+    with pytest.raises(ParalbenchError, match="is no address"):
+        store("push", tmp_path)

@@ -31,6 +31,7 @@ DevicesOption = Annotated[
     str | None,
     typer.Option(help="One process for each: cuda (all GPUs here), or cuda:0,cuda:1, or cpu,cpu."),
 ]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what is found; change nothing.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

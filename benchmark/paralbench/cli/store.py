@@ -1,4 +1,4 @@
-"""``store info | scrub | gc | merge``: looking after what runs have computed.
+"""``store info | scrub | gc | merge | push | pull``: looking after what runs have computed.
 
 Exit codes: 0 all is well, 1 something was damaged or could not be taken, 2 the request is wrong.
 """
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from paralbench import paths
+from paralbench.cli.exchange import pull, push
 from paralbench.cli.options import (
     CardsOption,
+    DryRunOption,
     JsonOption,
     WeightsOption,
     assignments,
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from paralbench.features.maintenance.spaces import Home, Space
     from paralbench.storage.maintenance import Damage
 
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what is found; change nothing.")]
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
@@ -37,7 +37,7 @@ def add_to(app: typer.Typer) -> None:
         help="Look after what runs have computed: features and decoded audio.",
         no_args_is_help=True,
     )
-    for command in (info, scrub, gc, merge):
+    for command in (info, scrub, gc, merge, push, pull):
         group.command(command.__name__)(command)
     app.add_typer(group, name="store")
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -41,6 +41,8 @@ _ALIGNMENT = 64
 _METADATA = "__metadata__"
 # A header is some hundred bytes; one read fetches it together with the keys of a small shard.
 _FIRST_READ = 16 * 1024
+
+Read = Callable[[int, int], bytes]  # so many bytes from a place on, fewer at the end of the file
 
 
 class DamagedShardError(StoreError):
@@ -93,7 +95,7 @@ class Shard:
         """
         descriptor = _open(path)
         try:
-            header, _ = _read_header(path, descriptor)
+            header = _header_of(path, descriptor)
             mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
         except OSError as error:
             raise explain(path, error) from error
@@ -185,21 +187,34 @@ def read_array(path: Path, name: str) -> tuple[np.ndarray | None, Header]:
     """
     descriptor = _open(path)
     try:
-        header, beginning = _read_header(path, descriptor)
-        if name not in header.entries:
-            return None, header
-        entry = header.entries[name]
-        end = entry.start + entry.nbytes
-        if end <= len(beginning):
-            data = beginning[entry.start : end]
-        else:
-            data = os.pread(descriptor, entry.nbytes, entry.start)
-            if len(data) != entry.nbytes:
-                raise DamagedShardError(f"{path}: shorter than its header says.")
+        size = os.fstat(descriptor).st_size
+        return read_array_by(_reader(descriptor), size, name, str(path))
     except OSError as error:
         raise explain(path, error) from error
     finally:
         os.close(descriptor)
+
+
+def read_array_by(read: Read, size: int, name: str, where: str) -> tuple[np.ndarray | None, Header]:
+    """As :func:`read_array`, of a shard that may lie anywhere, by two reads at most.
+
+    Args:
+        read: gives bytes of it.
+        size: of the whole of it, in bytes.
+        name: of the array.
+        where: it lies, for messages.
+    """
+    header, beginning = _read_header(read, size, where)
+    if name not in header.entries:
+        return None, header
+    entry = header.entries[name]
+    end = entry.start + entry.nbytes
+    if end <= len(beginning):
+        data = beginning[entry.start : end]
+    else:
+        data = read(entry.start, entry.nbytes)
+        if len(data) != entry.nbytes:
+            raise DamagedShardError(f"{where}: shorter than its header says.")
     return np.frombuffer(data, entry.dtype).reshape(entry.shape), header
 
 
@@ -212,7 +227,7 @@ def read_header(path: Path) -> Header:
     """
     descriptor = _open(path)
     try:
-        return _read_header(path, descriptor)[0]
+        return _header_of(path, descriptor)
     except OSError as error:
         raise explain(path, error) from error
     finally:
@@ -237,8 +252,7 @@ def read_rows(path: Path, name: str, rows: np.ndarray, into: np.ndarray, at: np.
     """
     descriptor = _open(path)
     try:
-        header, _ = _read_header(path, descriptor)
-        entry = header.entries[name]
+        entry = _header_of(path, descriptor).entries[name]
         if 4 * len(rows) < entry.shape[0] and hasattr(os, "posix_fadvise"):
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)
         width = entry.nbytes // max(1, entry.shape[0])
@@ -278,19 +292,26 @@ def _view(mapped: mmap.mmap, entry: Entry) -> np.ndarray:
     return np.frombuffer(mapped, entry.dtype, count, entry.start).reshape(entry.shape)
 
 
-def _read_header(path: Path, descriptor: int) -> tuple[Header, bytes]:
+def _reader(descriptor: int) -> Read:
+    return lambda start, size: os.pread(descriptor, size, start)
+
+
+def _header_of(path: Path, descriptor: int) -> Header:
+    return _read_header(_reader(descriptor), os.fstat(descriptor).st_size, str(path))[0]
+
+
+def _read_header(read: Read, size: int, where: str) -> tuple[Header, bytes]:
     """The header, checked against the file's size, and the file's first bytes."""
-    size = os.fstat(descriptor).st_size
-    beginning = os.pread(descriptor, _FIRST_READ, 0)
+    beginning = read(0, min(size, _FIRST_READ))
     length = int.from_bytes(beginning[:8], "little")
     if size < 8 or not 2 <= length <= size - 8:
-        raise DamagedShardError(f"{path}: truncated, or no safetensors file.")
+        raise DamagedShardError(f"{where}: truncated, or no safetensors file.")
     if 8 + length > len(beginning):
-        beginning = os.pread(descriptor, 8 + length, 0)
+        beginning = read(0, 8 + length)
     try:
         return _parse(beginning[8 : 8 + length], 8 + length, size), beginning
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedShardError(f"{path}: {error or 'damaged header'}.") from error
+        raise DamagedShardError(f"{where}: {error or 'damaged header'}.") from error
 
 
 def _parse(text: bytes, data_start: int, size: int) -> Header:

@@ -169,7 +169,7 @@ class _Judge:
         candidates = [card for card in self._cards if _fits(card, description)]
         if not candidates:
             return True, f"no card of the family {family} has its variant and options"
-        found = {card.id: self._sha256(card) for card in candidates}
+        found = {card.id: self.sha256(card) for card in candidates}
         if description.get("weights") in found.values():
             return False, ""
         unknown = sorted(id for id, sha256 in found.items() if sha256 is None)
@@ -183,7 +183,7 @@ class _Judge:
         except (UnknownNameError, MissingExtraError, ImportError):
             return None
 
-    def _sha256(self, card: UpstreamCard) -> str | None:
+    def sha256(self, card: UpstreamCard) -> str | None:
         """The checksum of a card's weights; None if they are not here."""
         if card.id not in self._weights:
             self._weights[card.id] = None
@@ -199,6 +199,18 @@ def _fits(card: UpstreamCard, description: Mapping[str, Any]) -> bool:
         card.family == description.get("family")
         and card.variant == description.get("variant")
         and card.options == description.get("options")
+    )
+
+
+def may_be_of(
+    ids: Collection[str], description: Mapping[str, Any], cards: Iterable[UpstreamCard]
+) -> bool:
+    """Whether one of these upstreams made a space, or may have: its weights are not here."""
+    judge = _Judge(cards, {})
+    return any(
+        judge.sha256(card) in (None, description.get("weights"))
+        for card in cards
+        if card.id in ids and _fits(card, description)
     )
 
 

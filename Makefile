@@ -36,7 +36,7 @@ test-all: $(READY)
 exactness: $(READY)
 	rm -rf build/differences && mkdir -p build/differences
 	PARALBENCH_DIFFERENCES=build/differences $(BIN)/python -m pytest -q tests/upstreams \
-	  -m "not slow and not network and not browser" -n 2 --dist worksteal
+	  -m "not network and not browser" -n 2 --dist worksteal
 	$(BIN)/python tests/performance/exactness.py build/differences
 
 lint: $(READY)

@@ -5,6 +5,7 @@ Among the fixtures is a web server on this machine that behaves as told.
 
 import hashlib
 import itertools
+import json
 import os
 import shutil
 import socket
@@ -142,6 +143,40 @@ def kept_home(
     home = Path(given) if given else tmp_path_factory.getbasetemp() / "kept-home"
     monkeypatch.setenv("PARALBENCH_HOME", str(home))
     return home
+
+
+@dataclass
+class Result:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def command_line() -> Callable[..., Result]:
+    """``command_line(*arguments)``: the command line in this process, a second sooner than one."""
+    from typer.testing import CliRunner
+
+    from paralbench.cli.main import app
+    from paralbench.errors import ParalbenchError
+
+    def run(*arguments, check=None):
+        done = CliRunner().invoke(app, [*map(str, arguments)])
+        result = Result(done.exit_code, done.stdout, done.stderr)
+        if isinstance(done.exception, ParalbenchError):  # main() prints it and exits with 2
+            result = Result(2, done.stdout, done.stderr + str(done.exception))
+        elif done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        assert check in (None, result.code), result.out + result.err
+        return result
+
+    return run
 
 
 @pytest.fixture(autouse=True)

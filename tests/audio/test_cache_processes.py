@@ -71,6 +71,7 @@ def _expect(many, folder, reference):
     assert not list(folder.rglob("*.damaged"))
 
 
+@pytest.mark.slow
 def test_kill_at_any_time(tmp_path, many, start, cache):
     rng = random.Random(0)
     folder = tmp_path / "shared"

@@ -1,14 +1,11 @@
-"""Cards of small models, and the command line in this process."""
+"""Cards of small models, and the command line with them."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from paralbench.cards import load_catalogue
-from paralbench.errors import ParalbenchError
 from paralbench.upstreams import blueprints
 
 CARD = """\
@@ -23,19 +20,6 @@ architecture: {architecture}
 licence: none
 """
 NOWHERE = "{source: hub, repository: somebody/model, revision: null}"
-
-
-@dataclass
-class Result:
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
 
 
 @pytest.fixture(scope="session")
@@ -69,19 +53,11 @@ def small_models(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def paralbench(small_models, tmp_path, monkeypatch):
+def paralbench(small_models, command_line, tmp_path, monkeypatch):
     """``paralbench(*arguments)``: the command line with the cards of small models."""
-    from paralbench.cli.main import app
-
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
 
     def run(*arguments):
-        command = [*map(str, arguments), "--cards", str(small_models)]
-        done = CliRunner().invoke(app, command)
-        if isinstance(done.exception, ParalbenchError):  # main() prints it and exits with 2
-            return Result(2, done.stdout, done.stderr + str(done.exception))
-        if done.exception is not None and not isinstance(done.exception, SystemExit):
-            raise done.exception
-        return Result(done.exit_code, done.stdout, done.stderr)
+        return command_line(*arguments, "--cards", small_models)
 
     return run

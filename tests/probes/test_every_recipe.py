@@ -17,6 +17,11 @@ from paralbench.probes.target import Target
 from paralbench.probes.train import train_folds, train_probes
 from paralbench.statistics.bootstrap import interval
 
+
+def _is_slow(name):
+    return RECIPES[name].reads == "frames" or name in ("mlp", "layers")
+
+
 LISTENING = [name for name, one in RECIPES.items() if one.reads not in ("nothing", "duration")]
 DRAWS, CHANCE = 20, 1 / 3
 SPEAKERS, CLIPS, TESTED = 18, 12, 8
@@ -71,8 +76,8 @@ def fold_of(speakers, draws=1):
 @pytest.mark.parametrize(
     "name",
     [
-        # Twenty trainings on frames take half a minute.
-        pytest.param(name, marks=[pytest.mark.slow] if RECIPES[name].reads == "frames" else [])
+        # Twenty trainings of some take a quarter of a minute and more.
+        pytest.param(name, marks=[pytest.mark.slow] if _is_slow(name) else [])
         for name in LISTENING
     ],
 )

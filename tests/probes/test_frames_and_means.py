@@ -170,7 +170,7 @@ def test_outputs_and_gradients_are_those_of_the_head_on_frames(frames, name, dty
         assert difference(gradient, other) < tolerance, key
 
 
-@pytest.mark.parametrize("name", ["superb", "mlp"])
+@pytest.mark.parametrize("name", ["superb", pytest.param("mlp", marks=pytest.mark.slow)])
 def test_after_200_steps_the_predictions_are_those_of_training_on_frames(frames, name):
     states, labels = frames
     recipe = replace(RECIPES[name], averaged=False)

@@ -94,6 +94,7 @@ def test_a_run_killed_many_times_ends_with_the_same_tables(cards, tmp_path, undi
     assert_same(kill_often(cards, tmp_path, files, kills=10, seed=seed), expected)
 
 
+@pytest.mark.slow
 def test_two_processes_on_one_run_end_with_the_same_tables(cards, tmp_path, undisturbed):
     expected, _ = undisturbed
     environment = {**os.environ, "PARALBENCH_HOME": str(tmp_path / "home")}

@@ -86,48 +86,49 @@ def test_every_prediction_is_there_once_per_seed(finished):
     assert (probe["fold"] == probe["speaker"]).all()
 
 
-def test_the_leaderboard_comes_in_every_format(finished, paralbench):
+def test_the_leaderboard_comes_in_every_format(finished, paralbench, command_line):
     _, out, _ = finished
     table = paralbench("leaderboard", out, check=0).stdout
     assert "fbank" in table
     assert "broken on voices-emotion: failed" in table
-    data = json.loads(paralbench("leaderboard", out, "--format", "json", check=0).stdout)
+    data = command_line("leaderboard", out, "--format", "json").json
     assert data[0]["rows"][0]["upstream"] == "fbank"
-    assert "| fbank |" in paralbench("leaderboard", out, "--format", "markdown", check=0).stdout
+    assert "| fbank |" in command_line("leaderboard", out, "--format", "markdown").out
     refused = paralbench("leaderboard", out, "--format", "xlsx", check=2)
     assert "Allowed: table, csv, markdown, json" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_a_speaker_on_both_sides_is_refused_unless_allowed_and_then_stamped(
-    paralbench, cards, tmp_path
+    command_line, cards, tmp_path
 ):
     arguments = ["--cards", cards, "--out", tmp_path / "run", "--upstreams", "fbank"]
     arguments += ["--tasks", "voices-leaky", "--recipes", "majority"]
-    refused = paralbench("run", *arguments, check=1)
+    refused = command_line("run", *arguments, check=1)
     assert "LeakageError" in RunFolder(tmp_path / "run").read("failures")["error"].tolist()
-    assert "speaker" in refused.stderr
-    paralbench("run", *arguments, "--allow-leakage", check=0)
+    assert "speaker" in refused.err
+    command_line("run", *arguments, "--allow-leakage", check=0)
     assert set(RunFolder(tmp_path / "run").read("scores")["leakage"]) == {"speaker"}
 
 
-def test_a_dry_run_prints_the_plan_and_writes_nothing(paralbench, cards, tmp_path):
+def test_a_dry_run_prints_the_plan_and_writes_nothing(command_line, cards, tmp_path):
     out = tmp_path / "run"
     arguments = ["--upstreams", "fbank,broken", "--tasks", "voices-emotion"]
-    done = paralbench("run", "--cards", cards, "--out", out, *arguments, "--dry-run", check=0)
-    rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line}
+    done = command_line("run", "--cards", cards, "--out", out, *arguments, "--dry-run", check=0)
+    rows = {line.split()[0]: line.split() for line in done.out.splitlines() if line}
     assert rows["voices"][:4] == ["voices", "36", "108", "s"]
     assert rows["fbank"][1:6] == ["1", "36", "0", "108", "s"]
-    assert "broken: not measured: " in done.stdout
+    assert "broken: not measured: " in done.out
     data = json.loads(
-        paralbench(
+        command_line(
             "run", "--cards", cards, "--out", out, *arguments, "--dry-run", "--json", check=0
-        ).stdout
+        ).out
     )
     assert [one["clips"] for one in data["upstreams"]] == [0, 36, 36]  # floors first
     assert not out.exists()
 
 
-def test_requests_that_are_wrong_say_what_is_allowed(paralbench, cards, tmp_path):
+def test_requests_that_are_wrong_say_what_is_allowed(command_line, cards, tmp_path):
     run = ["run", "--cards", cards, "--out", tmp_path / "run"]
     task = ["--tasks", "voices-emotion"]
     for arguments, message in (
@@ -145,14 +146,13 @@ def test_requests_that_are_wrong_say_what_is_allowed(paralbench, cards, tmp_path
         (["leaderboard", tmp_path], "no run here"),
         (["show", "nothing"], "unknown card 'nothing'"),
     ):
-        done = paralbench(*arguments)
-        assert done.returncode == 2, (arguments, done.stdout, done.stderr)
-        assert message in done.stderr, (arguments, done.stderr)
-        assert "Traceback" not in done.stderr
+        done = command_line(*arguments)
+        assert done.code == 2, (arguments, done.out, done.err)
+        assert message in done.err, (arguments, done.err)
     assert not (tmp_path / "run" / "scores").exists()
 
 
-def test_bad_audio_is_left_out_counted_and_the_rest_runs(paralbench, cards, tmp_path):
+def test_bad_audio_is_left_out_counted_and_the_rest_runs(command_line, cards, tmp_path):
     import shutil
 
     mine = tmp_path / "cards"
@@ -162,7 +162,7 @@ def test_bad_audio_is_left_out_counted_and_the_rest_runs(paralbench, cards, tmp_
     sf.write(silence, [0.0] * 8000, 16000)
     (mine / "clips" / "cat_f_X_0.wav").write_bytes(silence.read_bytes())  # fits no pattern
     arguments = ["--cards", mine, "--out", tmp_path / "run", "--upstreams", "fbank"]
-    paralbench("run", *arguments, "--tasks", "voices-emotion", *FAST, check=0)
+    command_line("run", *arguments, "--tasks", "voices-emotion", *FAST, check=0)
     run = RunFolder(tmp_path / "run")
     audit = run.read("audit").drop_duplicates(["utterance", "reason"])
     left_out = dict(zip(audit["utterance"], audit["reason"], strict=True))
@@ -175,20 +175,22 @@ def test_bad_audio_is_left_out_counted_and_the_rest_runs(paralbench, cards, tmp_
     assert set(whole["n_utterances"]) == {34}
 
 
-def test_a_limit_takes_equal_shares_of_the_classes(paralbench, cards, tmp_path):
+def test_a_limit_takes_equal_shares_of_the_classes(command_line, cards, tmp_path):
     arguments = ["--upstreams", "fbank", "--tasks", "voices-emotion", "--limit", "12"]
     out = tmp_path / "run"
-    paralbench("run", "--cards", cards, "--out", out, *arguments, "--recipes", "majority", check=0)
+    command_line(
+        "run", "--cards", cards, "--out", out, *arguments, "--recipes", "majority", check=0
+    )
     truth = RunFolder(out).read("predictions")["truth"]
     assert truth.value_counts().to_dict() == {"anger": 6, "neutral": 6}
 
 
 def test_speaker_normalisation_is_refused_where_the_label_is_the_speakers(
-    paralbench, cards, tmp_path
+    command_line, cards, tmp_path
 ):
     arguments = ["--cards", cards, "--out", tmp_path / "run", "--upstreams", "fbank"]
     arguments += ["--recipes", "paralbench", "--normalisations", "speaker", "--seeds", "1"]
-    paralbench("run", *arguments, "--tasks", "voices-gender,voices-emotion", check=1)
+    command_line("run", *arguments, "--tasks", "voices-gender,voices-emotion", check=1)
     run = RunFolder(tmp_path / "run")
     (failure,) = run.read("failures").itertuples()
     assert "the label is the same in all utterances of each speaker" in failure.message

@@ -7,6 +7,7 @@ from paralbench.features.exactness import TOLERANCE, batch_error
 from paralbench.upstreams import blueprints
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", ["wavlm-base-plus", "wav2vec2-large-lv60"])
 def test_a_model_of_real_size_does_not_show_its_batch(id, agrees):
     card = load_catalogue().upstreams.get(id)

@@ -219,6 +219,7 @@ def test_another_folder(shipped, root, tmp_path_factory):
         load_manifest(card, tmp_path_factory.mktemp("empty"))
 
 
+@pytest.mark.slow
 def test_a_table_of_the_largest_release_is_read_in_seconds(read):
     chance = random.Random(0)
     parts = ("Train", "Train", "Train", "Development", "Test1", "Test2")

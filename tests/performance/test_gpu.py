@@ -16,6 +16,7 @@ from tests.performance.extract import PcmCache, msp_podcast_lengths
 from paralbench.cards import load_catalogue
 from paralbench.features.arithmetic import arithmetic
 from paralbench.features.encoding import BatchEncoder, padded
+from paralbench.features.energy import EnergyMeter
 from paralbench.features.exactness import TOLERANCE, batch_error
 from paralbench.features.extract import extract
 from paralbench.features.overlap import InTurn
@@ -140,3 +141,40 @@ def test_the_same_extraction_twice_is_equal_to_the_bit(tmp_path, small):
             )
             digests.add(hashlib.sha256(report.space.mean(cache.contents).tobytes()).hexdigest())
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("id", ["wav2vec2-base", "wavlm-large"])
+def test_compiled_blocks_change_the_order_of_roundings_and_nothing_else(id, record, tmp_path):
+    card = load_catalogue().upstreams.get(id)
+    cache: Any = PcmCache(tmp_path / "pcm", msp_podcast_lengths(64))
+    found, seconds = [], []
+    with blueprints.random_encoder(card) as encoder:
+        for compiled in (False, True):
+            for again in range(2):  # the first pays for compiling
+                space = FeatureStore(tmp_path / f"{compiled}-{again}")
+                how = {"device": DEVICE, "compiled": compiled, "lengths": cache.lengths}
+                report = extract(encoder, {}, cache.contents, cache, space, **how)
+            found.append(report.space.mean(cache.contents))
+            seconds.append(report.seconds)
+    error = np.linalg.norm(found[1] - found[0], axis=-1) / np.linalg.norm(found[0], axis=-1)
+    row = {
+        "measure": f"{id}, fp32: compiled blocks, against not compiled",
+        "ours": error.max(),
+        "unit": f"relative L2; {seconds[1]:.2f} s, {seconds[0]:.2f} s",
+        "target": f"{TOLERANCE:.0e}",
+        "command": COMMAND,
+        "device": torch.cuda.get_device_name(),
+    }
+    record("gpu", [row])
+    assert error.max() <= TOLERANCE
+
+
+def test_the_energy_of_a_gpu_is_told():
+    pytest.importorskip("pynvml", reason="needs the extra energy (nvidia-ml-py)")
+    one = torch.randn(8192, 8192, device=DEVICE)
+    with EnergyMeter(torch.device(DEVICE, 0)) as meter:
+        for _ in range(50):
+            one @ one
+        torch.cuda.synchronize()
+    assert meter.joules is not None
+    assert 1 < meter.joules < 10_000

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -104,6 +104,10 @@ class AudioCache:
         root = Path(manifest_root).resolve()
         index = FilesIndex(self.folder / "files", root, current_decoders())
         return [index.get(_file_key(root, request)) for request in requests]
+
+    def files(self, contents: Iterable[str]) -> list[Path]:
+        """The shards that hold the samples with these names."""
+        return self._store.files(contents)
 
     def waveform(self, content: str) -> np.ndarray:
         """The samples with this name: a new array ``(n,)`` float32, 16 kHz mono.

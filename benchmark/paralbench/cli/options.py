@@ -27,6 +27,13 @@ AddressOption = Annotated[
     str | None,
     typer.Option(help="The Ray cluster: auto, HOST:PORT, ray://HOST:PORT; else one starts here."),
 ]
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a Ray cluster whose nodes share no folder: the address (s3://BUCKET/FOLDER, ...) "
+        "by which they exchange files."
+    ),
+]
 DevicesOption = Annotated[
     str | None,
     typer.Option(help="One process for each: cuda (all GPUs here), or cuda:0,cuda:1, or cpu,cpu."),

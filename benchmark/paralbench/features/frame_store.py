@@ -45,6 +45,10 @@ class FrameStore:
         width = self._rows.width
         return None if width is None else width[0]
 
+    def files(self, contents: Iterable[str]) -> list[Path]:
+        """The shards that hold the frames of some contents."""
+        return self._rows.files(contents)
+
     def refresh(self) -> None:
         """See what other processes wrote since."""
         self._rows.refresh()

@@ -20,6 +20,7 @@ from paralbench.storage.atomic import clean_leftovers, write_file
 from paralbench.storage.keyed import KeyedStore, Places
 
 DESCRIPTION = "description.json"
+PLANS = "plans"
 _REASON_BYTES = 32
 
 
@@ -39,7 +40,15 @@ class FeatureStore:
         Raises:
             StoreError: the description cannot be a key, or the folder of its key holds another.
         """
-        return FeatureSpace(self.folder / encoder_key(description), description)
+        return FeatureSpace(self.folder_of(description), description)
+
+    def folder_of(self, description: Mapping[str, Any]) -> Path:
+        """Where the space of a description is, or will be; it is not opened.
+
+        Raises:
+            StoreError: the description cannot be a key.
+        """
+        return self.folder / encoder_key(description)
 
 
 class FeatureSpace:
@@ -71,7 +80,7 @@ class FeatureSpace:
     @property
     def plans(self) -> Path:
         """The folder of the batch plans that were begun (see :mod:`~paralbench.features.plans`)."""
-        return self.folder / "plans"
+        return self.folder / PLANS
 
     @property
     def shape(self) -> tuple[int, int] | None:
@@ -80,6 +89,11 @@ class FeatureSpace:
             return None
         layers, dim = self._means.get([], ["mean"])["mean"].shape[1:]
         return layers, dim
+
+    def files(self, contents: Sequence[str], *, second_moments: bool = False) -> list[Path]:
+        """The shards that hold what is stored of some contents, with second moments if wanted."""
+        parts = [self._means, self._excluded, *([self._moments] if second_moments else [])]
+        return [file for part in parts for file in part.files(contents)]
 
     def refresh(self) -> None:
         """See what other processes wrote since."""

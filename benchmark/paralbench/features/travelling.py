@@ -19,6 +19,7 @@ from paralbench.storage.atomic import write_file
 from paralbench.storage.remote import Remote, is_name
 from paralbench.storage.shards import DamagedShardError
 
+WEIGHTS = "weights/by-sha256"  # in it a folder for each that a run sent
 SPACE = r"features/(?P<space>[0-9a-f]{64})"
 # Named by the first digits of their sha256.
 _SHARD = r"(?P<sha256>[0-9a-f]{32})\.safetensors"
@@ -29,7 +30,7 @@ _SUMMED = re.compile(
 _TEXT = re.compile(
     rf"{SPACE}/({re.escape(DESCRIPTION)}|plans/[0-9a-f]{{64}}\.json|{BUDGETS_FOLDER}/[0-9a-f]{{16}}\.json)"
 )
-_WEIGHTS = re.compile(r"weights/by-sha256/[0-9a-f]{64}/.+")
+_OF_WEIGHTS = re.compile(rf"{WEIGHTS}/[0-9a-f]{{64}}/.+")
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _lacks(home: Path, name: str) -> bool:
 
 
 def _is_of_weights(name: str) -> bool:
-    return is_name(name) and _WEIGHTS.fullmatch(name) is not None
+    return is_name(name) and _OF_WEIGHTS.fullmatch(name) is not None
 
 
 def _is_as_named(name: str, data: bytes) -> bool:

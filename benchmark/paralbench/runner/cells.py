@@ -8,13 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paralbench import paths
 from paralbench.cards import Catalogue
 from paralbench.errors import FAULTS, Fault
 from paralbench.features.extract import ExtractionReport
-from paralbench.features.store import FeatureSpace
+from paralbench.features.frame_store import open_frames
+from paralbench.features.store import DESCRIPTION, FeatureSpace, FeatureStore
+from paralbench.features.travelling import Wanted, of_home
 from paralbench.probes.recipes import ClosedForm, get_recipe
 from paralbench.runner.cell import Context, run_cell
 from paralbench.runner.executors.work import Tell, Work
+from paralbench.runner.extraction import Report, facts_of
 from paralbench.runner.plan import Cell
 from paralbench.runner.problem import Problem
 from paralbench.runner.request import Request
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from paralbench.probes.gram import GramCache
 
 _GRAMS = 1 << 30  # bytes of the sums that the cells of an upstream share
+RUNS = "runs"  # of a home: the cells of runs whose folder is another machine's
+
 _BYTES = 2 << 30  # torch and one chunk of probes; the features come on top
 
 Keyed = tuple[Cell, str]  # a cell and its key
@@ -33,11 +39,19 @@ Keyed = tuple[Cell, str]  # a cell and its key
 
 @dataclass(frozen=True)
 class CellDone:
-    """What came of a cell: its tables are in the run folder, or why it failed is."""
+    """What came of a cell: its tables are in the run folder, or why it failed is.
+
+    Attributes:
+        key: the cell's name.
+        stage: how far it came.
+        fault: why it failed, if it did.
+        tables: its files, from a machine that does not share the run folder.
+    """
 
     key: str
     stage: str
     fault: Fault | None
+    tables: Mapping[str, bytes] | None = None
 
     def __str__(self) -> str:
         return f"{self.key}: {self.stage}: {self.fault or 'done'}"
@@ -59,6 +73,8 @@ class Cells(Work[tuple[Keyed, ...], list[CellDone]]):
         shared: trains what several of them train alike.
         report: what extracting took, and the key of the cell that paid for it.
         patience: seconds until features that other machines wrote are seen here.
+        apart: the run's own name, where machines share no folder; then a cell's tables come with
+            what came of it.
     """
 
     catalogue: Catalogue
@@ -71,6 +87,10 @@ class Cells(Work[tuple[Keyed, ...], list[CellDone]]):
     report: ExtractionReport | None = None
     paid_by: str | None = None
     patience: float = 0.0
+    apart: str | None = None
+    _travelling: "tuple[Mapping[str, Any], Report | None] | None" = field(
+        default=None, init=False, repr=False
+    )
     _context: Context | None = field(default=None, init=False, repr=False)
 
     @property
@@ -84,8 +104,13 @@ class Cells(Work[tuple[Keyed, ...], list[CellDone]]):
     def do(self, part: tuple[Keyed, ...], tell: Tell) -> list[CellDone]:
         """Run cells one after the other; those that are done already are not run again."""
         found = []
+        if self.apart is not None and self.space is not None:
+            self.space.refresh()  # more was fetched since it was opened
         for number, (cell, key) in enumerate(part, start=1):
-            done = CellDone(key, "probe", self._run(cell, key))
+            fault = self._run(cell, key)
+            sent = self.apart is not None and fault is None
+            tables = RunFolder(self.out).pack(key) if sent else None
+            done = CellDone(key, "probe", fault, tables)
             if done.fault is not None and key == self.paid_by and number < len(part):
                 self.paid_by = part[number][1]  # a cell that failed has no row of timings
             tell(done)
@@ -93,7 +118,38 @@ class Cells(Work[tuple[Keyed, ...], list[CellDone]]):
         return found
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_context": None}
+        state = {**vars(self), "_context": None}
+        if self.apart is not None and self.space is not None:
+            # The folders of this machine are not another's.
+            report = None if self.report is None else facts_of(self.report)
+            state |= {"space": None, "report": None}
+            state["_travelling"] = (self.space.description, report)
+        return state
+
+    def needs(self, part: tuple[Keyed, ...]) -> list[Wanted]:
+        """The features that the part's cells read."""
+        if self.space is None:
+            return []
+        self.space.refresh()
+        files: set[Path] = {self.space.folder / DESCRIPTION}
+        for cell, _ in part:
+            reads = get_recipe(cell.recipe).reads
+            for problem in self.shared.read_for(cell, self.problems[cell.slot]):
+                contents = list(problem.frame["content"])
+                files.update(self.space.files(contents, second_moments=reads == "moments"))
+                if reads == "frames":
+                    frames = open_frames(self.space, self.request.frames_layer)
+                    files.update(() if frames is None else frames.files(contents))
+        return of_home(sorted(files), paths.home())
+
+    def arrive(self) -> None:
+        """Read features in this machine's home, and write tables there."""
+        if self.apart is not None:
+            self.out = paths.home() / RUNS / self.apart
+        if self._travelling is not None:
+            description, report = self._travelling
+            self.space = FeatureStore().space(description)
+            self.report = None if report is None else ExtractionReport(space=self.space, **report)
 
     def _run(self, cell: Cell, key: str) -> Fault | None:
         folder = RunFolder(self.out)

@@ -30,7 +30,7 @@ from paralbench.runner.plan import Cell, Plan, make_plan
 from paralbench.runner.problem import Problem, build_problem
 from paralbench.runner.progress import Progress, Quiet
 from paralbench.runner.request import Request
-from paralbench.runner.shared_folder import await_files
+from paralbench.runner.shared_folder import await_files, identity
 from paralbench.runner.shared_training import SharedTraining
 from paralbench.runner.timings import flops_of
 from paralbench.runner.transfer_tables import write_transfer_tables
@@ -259,6 +259,7 @@ class _Run:
             report,
             paid_by=todo[0][1],
             patience=self.place.patience,
+            apart=None if self.request.store is None else identity(self.folder.path)[1],
         )
         keys, cell_of = dict(todo), {key: cell for cell, key in todo}
         parts = [
@@ -267,6 +268,7 @@ class _Run:
         ]
 
         def told(_: int, done: CellDone) -> None:
+            self._take(done)
             self._tell(cell_of[done.key], done)
 
         with closing(self.executor.run(work, parts, told)) as results:
@@ -274,9 +276,19 @@ class _Run:
                 if isinstance(found, Fault):
                     found = self._lost(parts[index], found)
                 for done in found:
+                    self._take(done)
                     self._count(cell_of[done.key], done)
                 finished = [f"{done.key}.parquet" for done in found if done.fault is None]
                 await_files(self.folder.path / LAST, finished, self.place.patience)
+
+    def _take(self, done: CellDone) -> None:
+        """Write what a machine sent that does not share the run folder; it may come twice."""
+        if self.request.store is None:
+            return
+        if done.fault is not None:
+            self.folder.fail(done.key, done.stage, done.fault, now())
+        elif done.tables is not None and not self.folder.done(done.key):
+            self.folder.unpack(done.key, done.tables)
 
     def _lost(self, part: Iterable[Keyed], fault: Fault) -> list[CellDone]:
         """What came of the cells of a part that was lost: those that were done stay done."""

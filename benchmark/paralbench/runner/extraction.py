@@ -9,20 +9,24 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
+from paralbench import paths
 from paralbench.audio.cache import AudioCache
 from paralbench.errors import FAULTS, Fault, WeightsError
 from paralbench.features.arithmetic import arithmetic
 from paralbench.features.batching import Batch
-from paralbench.features.budget import budget_for
+from paralbench.features.budget import BUDGETS_FOLDER, budget_for
 from paralbench.features.device import find_device
 from paralbench.features.extract import ExtractionReport
 from paralbench.features.frame_store import lacking, open_frames
 from paralbench.features.plans import plan_in
 from paralbench.features.precision import torch_dtype
-from paralbench.features.store import FeatureSpace, FeatureStore
+from paralbench.features.store import DESCRIPTION, PLANS, FeatureSpace, FeatureStore
+from paralbench.features.travelling import Wanted, of_home
 from paralbench.runner.executors.work import Tell, Work
+from paralbench.runner.sent_weights import take_sent_weights, weights_to_send
 from paralbench.runner.shared_folder import await_files
 from paralbench.runner.upstream import Upstream, extract_with
 from paralbench.upstreams.base import SAMPLE_RATE
@@ -100,7 +104,7 @@ class Extraction(Work[Shard, Report | Fault]):
     def do(self, part: Shard, tell: Tell) -> Report | Fault:
         """Encode what is missing of a shard."""
         try:
-            return _facts(self._extract(part, tell))
+            return facts_of(self._extract(part, tell))
         except FAULTS as error:
             return Fault.of(error)
 
@@ -132,6 +136,29 @@ class Extraction(Work[Shard, Report | Fault]):
             announce=tell,
             compiled=self.compiled,
         )
+
+    def needs(self, part: Shard) -> list[Wanted]:
+        """The decoded audio, the plans and the weights."""
+        folder = FeatureStore().folder_of(self.upstream.description)
+        self.cache = self.cache or AudioCache()
+        files = [
+            folder / DESCRIPTION,
+            *(folder / PLANS / name for name in part.plans),
+            *self.cache.files(part.contents),
+        ]
+        return [*of_home(files, paths.home()), *weights_to_send(self.upstream)]
+
+    def arrive(self) -> None:
+        """Find the weights where they were sent."""
+        take_sent_weights(self.upstream)
+
+    def made(self, part: Shard) -> list[Path]:
+        """The shards that hold what is stored of the part's utterances."""
+        space = FeatureStore().space(self.upstream.description)
+        files = space.files(part.contents, second_moments=self.second_moments)
+        if self.frames_layer is not None and (frames := open_frames(space, self.frames_layer)):
+            files += frames.files(part.contents)
+        return files
 
     def missing(self, space: FeatureSpace, contents: Iterable[str]) -> list[str]:
         """Those that lack something that is wanted, sorted."""
@@ -195,6 +222,22 @@ class Sizing(Work[tuple[str, ...], int | Fault]):
     def memory(self) -> int:
         """As of the extraction."""
         return _BYTES + 2 * self.upstream.weights.size
+
+    def needs(self, part: tuple[str, ...]) -> list[Wanted]:
+        """What was planned and remembered before, and the weights."""
+        return [*of_home(self._kept(), paths.home()), *weights_to_send(self.upstream)]
+
+    def arrive(self) -> None:
+        """Find the weights where they were sent."""
+        take_sent_weights(self.upstream)
+
+    def made(self, part: tuple[str, ...]) -> list[Path]:
+        """What is remembered now."""
+        return self._kept()
+
+    def _kept(self) -> list[Path]:
+        folder = FeatureStore().folder_of(self.upstream.description)
+        return [file for name in (PLANS, BUDGETS_FOLDER) for file in folder.glob(f"{name}/*.json")]
 
     def do(self, part: tuple[str, ...], tell: Tell) -> int | Fault:
         """Find the size for what is missing."""
@@ -298,7 +341,7 @@ def _sum(values: list[float | None]) -> float | None:
     return sum(known) if known and len(known) == len(values) else None
 
 
-def _facts(report: ExtractionReport) -> Report:
+def facts_of(report: ExtractionReport) -> Report:
     """A report without what is open in this process."""
     left_out = ("space", "frames")
     return {

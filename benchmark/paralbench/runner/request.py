@@ -45,6 +45,8 @@ class Request:
         executor: where the work is done: ``local``, on this machine; ``ray``, on a Ray cluster.
         devices: one process for each of these, instead of this one; locally.
         address: of the Ray cluster; None starts one on this machine.
+        store: an address that fsspec opens, by which nodes exchange features, audio and weights;
+            None: they share PARALBENCH_HOME and the run folder.
     """
 
     upstreams: tuple[str, ...]
@@ -74,6 +76,7 @@ class Request:
     executor: str = "local"
     devices: tuple[str, ...] = ()
     address: str | None = None
+    store: str | None = None
 
     def __post_init__(self):
         _one_of("executor", self.executor, EXECUTORS)
@@ -84,6 +87,11 @@ class Request:
             )
         if self.executor != "ray" and self.address is not None:
             raise ParalbenchError(f"address: {self.address!r} is for the executor 'ray'.")
+        if self.executor != "ray" and self.store is not None:
+            raise ParalbenchError(
+                "store: an address is for the executor 'ray'. On one machine features are kept "
+                "under PARALBENCH_HOME; `paralbench store push` and `pull` give and take them."
+            )
         _one_of("precision", self.precision, ("auto", *PRECISIONS))
         _one_of("backend", self.backend, BACKENDS)
         _one_of("compile", self.compile, CHOICES)

@@ -63,6 +63,10 @@ class SharedTraining:
             groups.setdefault(first, []).append(cell)
         return list(groups.values())
 
+    def read_for(self, cell: Cell, problem: Problem) -> list[Problem]:
+        """The problems whose utterances training for a cell may read: its own and its group's."""
+        return [problem, *self._groups.get(cell.slot, [])]
+
     def rounds(
         self,
         cell: Cell,

@@ -128,6 +128,14 @@ class ShardIndex:
             self.locate([key])
         return place >> 32, place & 0xFFFFFFFF
 
+    def holding(self, keys: Iterable[str]) -> list[str]:
+        """The names of the shards that hold the rows of some keys, sorted."""
+        packed = pack_keys(list(dict.fromkeys(keys)))
+        with self._lock:
+            found = self._rows.find(packed)
+            numbers = np.unique(found[found != ABSENT] >> 32)
+            return sorted(self._shards[number] for number in numbers.tolist())
+
     def shard(self, number: int) -> Shard:
         """The mapped shard with this number, of :meth:`locate`.
 

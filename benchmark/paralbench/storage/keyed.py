@@ -57,6 +57,10 @@ class _Store:
         """See what other processes wrote since."""
         self._index.refresh()
 
+    def files(self, keys: Iterable[str]) -> list[Path]:
+        """The shards that hold the rows of some keys; those without a row have none."""
+        return [self.folder / name for name in self._index.holding(keys)]
+
 
 class KeyedStore(_Store):
     """Rows of one shape, such as pooled features.

@@ -65,6 +65,18 @@ class RunFolder:
         with suppress(FileNotFoundError):
             self._file("failures", cell).unlink()
 
+    def pack(self, cell: str) -> dict[str, bytes]:
+        """The files of a finished cell by table, for another machine's run folder."""
+        files = {name: self._file(name, cell) for name in TABLES if name != "failures"}
+        return {name: file.read_bytes() for name, file in files.items() if file.is_file()}
+
+    def unpack(self, cell: str, tables: Mapping[str, bytes]) -> None:
+        """Write what :meth:`pack` gave on another machine; as :meth:`write`."""
+        for name in sorted(tables, key=lambda name: name == LAST):
+            write_file(self.path / name, f"{cell}.parquet", tables[name])
+        with suppress(FileNotFoundError):
+            self._file("failures", cell).unlink()
+
     def fail(self, cell: str, stage: str, error: BaseException | Fault, when: str) -> None:
         """Record that a cell failed; other cells go on."""
         fault = error if isinstance(error, Fault) else Fault.of(error)

@@ -45,12 +45,14 @@ class Weights:
         sha256: over every file that matters, or over package and version, or over nothing.
         where: the source in a few words, for ``show`` and the manifest of a run.
         size: bytes of the files that matter.
+        files: these files, in the folder.
     """
 
     folder: Path | None
     sha256: str
     where: str
     size: int = 0
+    files: tuple[Path, ...] = ()
 
 
 def resolve(
@@ -154,7 +156,7 @@ def _weights(found: Found, home: Path, check: bool) -> Weights:
         found.check(home)
     sha256 = files_sha256(found.files, home) if check else ""
     size = sum(file.stat().st_size for file in found.files)
-    return Weights(found.folder, sha256, found.where, size)
+    return Weights(found.folder, sha256, found.where, size, found.files)
 
 
 def _own_folder(id: str, roots: Mapping[str, Path]) -> Path | None:

@@ -154,6 +154,8 @@ def cluster(fakes):
     settings = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(Path(fakes.__file__).parent))
+        patch.setenv("RAY_TMPDIR", scratch)  # where it notes the address of the last cluster
+        (Path(scratch) / "ray").mkdir()
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_AUTH_MODE", "disabled")
         cluster = Cluster(initialize_head=True, head_node_args={**settings, "temp_dir": scratch})

@@ -20,9 +20,17 @@ def choose_executor(request: Request, out: Path, say: Callable[[str], None]) -> 
 
     Raises:
         MissingExtraError: it needs a package that is not installed.
+        ParalbenchError: the address of the store is none.
+        StoreError: it does not answer.
     """
     if request.executor == "ray":
         from paralbench.runner.executors.ray_cluster import RayCluster
 
-        return RayCluster(request.address, paths.home(), out.resolve(), say)
+        home = paths.home()
+        if request.store is None:
+            return RayCluster(request.address, home, out.resolve(), say)
+        from paralbench.runner.executors.exchanging import Exchanging
+
+        cluster = RayCluster(request.address, None, None, say, request.store)
+        return Exchanging(cluster, request.store, home)
     return Processes(request.devices, say) if request.devices else Local()

@@ -1,7 +1,8 @@
 """A Ray cluster: each part of the work is a task that asks for a GPU, processors and memory.
 
 A task whose node or process is lost is begun again by Ray elsewhere, and goes on from what it had
-stored. All nodes see one PARALBENCH_HOME and one run folder, which is checked on each.
+stored. All nodes see one PARALBENCH_HOME and one run folder, which is checked on each; or each has
+its own, and they reach an address by which they exchange files, which is checked too.
 """
 
 import importlib.util
@@ -27,9 +28,12 @@ from paralbench.runner.executors.work import (
     WorkerLostError,
 )
 from paralbench.runner.shared_folder import PATIENCE, await_content, identity
+from paralbench.storage.remote import Remote
 
 if TYPE_CHECKING:
     from paralbench.runner.request import Request
+
+_own_home = os.environ.get("PARALBENCH_HOME")  # of this node, before a run's was set
 
 RETRIES = 5  # of a part whose node or process is lost
 _TELL_EVERY = 0.5  # seconds
@@ -51,12 +55,14 @@ class Site:
     """What every node has to see.
 
     Attributes:
-        home: PARALBENCH_HOME.
+        home: PARALBENCH_HOME; None where each node works in its own.
         marks: a file in each shared folder, and what stands in it.
+        store: the address by which nodes with homes of their own exchange files.
     """
 
-    home: Path
-    marks: tuple[tuple[Path, str], ...]
+    home: Path | None
+    marks: tuple[tuple[Path, str], ...] = ()
+    store: str | None = None
 
     @classmethod
     def here(cls, home: Path, out: Path) -> "Site":
@@ -76,7 +82,12 @@ class Site:
                     "began with. All nodes need the same PARALBENCH_HOME and the same --out, on a "
                     "file system that they share."
                 )
-        os.environ["PARALBENCH_HOME"] = str(self.home)
+        if self.home is not None:
+            os.environ["PARALBENCH_HOME"] = str(self.home)
+        elif _own_home is not None:
+            os.environ["PARALBENCH_HOME"] = _own_home
+        else:
+            os.environ.pop("PARALBENCH_HOME", None)
 
 
 class RayCluster:
@@ -85,13 +96,22 @@ class RayCluster:
     Args:
         address: ``auto`` (the cluster that this machine is part of), ``HOST:PORT``,
             ``ray://HOST:PORT``; None starts one on this machine alone.
-        home, out: the folders that all nodes see.
+        home, out: the folders that all nodes see; None where each has its own.
         say: told what kind of cluster it is, and of what was lost.
+        store: the address that all nodes reach, where they share no folders.
     """
 
-    def __init__(self, address: str | None, home: Path, out: Path, say: Callable[[str], None]):
+    def __init__(
+        self,
+        address: str | None,
+        home: Path | None,
+        out: Path | None,
+        say: Callable[[str], None],
+        store: str | None = None,
+    ):
         require_ray()
         self._address, self._home, self._out, self._say = address, home, out, say
+        self._store = store
         self._needs: dict[str, float] = {}
         self._most_memory = 0
         self._began = False
@@ -101,7 +121,10 @@ class RayCluster:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        self._site = Site.here(self._home, self._out)
+        if self._home is None or self._out is None:
+            self._site = Site(None, store=self._store)
+        else:
+            self._site = Site.here(self._home, self._out)
         if not ray.is_initialized():
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
             try:
@@ -282,12 +305,26 @@ def _do(held: list[Any], part: Any, of: Of, board: Any, site: Site) -> Any:
 
 
 def _look(site: Site) -> tuple[str, str, Fault | None]:
-    """This node's name and version, and whether it lacks a folder."""
+    """This node's name and version, and whether it lacks a folder or does not reach the store."""
     try:
         site.enter()
-    except StoreError as error:
+        if site.store is not None:
+            _reach(site.store)
+    except ParalbenchError as error:
         return socket.gethostname(), __version__, Fault.of(error)
     return socket.gethostname(), __version__, None
+
+
+def _reach(address: str) -> None:
+    """See that this node reaches an address.
+
+    Raises:
+        StoreError: it does not, or lacks what opens it.
+    """
+    try:
+        Remote(address).look()
+    except ParalbenchError as error:
+        raise StoreError(f"{socket.gethostname()}: {error}") from error
 
 
 def _result(task: Any) -> Any:

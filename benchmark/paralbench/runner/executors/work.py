@@ -6,14 +6,16 @@ knows processes and machines, and nothing of features or probes.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from paralbench.errors import Fault, ParalbenchError
 
 if TYPE_CHECKING:
+    from paralbench.features.travelling import Wanted
     from paralbench.runner.request import Request
 
 Part = TypeVar("Part")
@@ -36,6 +38,23 @@ class Work(ABC, Generic[Part, Found]):
     @abstractmethod
     def memory(self) -> int:
         """Bytes of main memory that a part may take, roughly."""
+
+    def needs(self, part: Part) -> "Iterable[Wanted]":
+        """The files that a part reads, for a machine that shares no folder with this one.
+
+        It is asked where the run was begun, and before the part is.
+        """
+        return ()
+
+    def arrive(self) -> None:
+        """Work in this machine's home from now on, which holds what the parts need.
+
+        It is told to a work that came from a machine with which this one shares no folder.
+        """
+
+    def made(self, part: Part) -> "Iterable[Path]":
+        """The files of this machine's home that hold what came of a part, after it was done."""
+        return ()
 
     @abstractmethod
     def do(self, part: Part, tell: Tell) -> Found:

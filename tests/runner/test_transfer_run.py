@@ -5,10 +5,14 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, recall_score
 from tests.layouts.voices import write_voice
+from tests.runner.executors.machines import Machines
 
+from paralbench import paths
 from paralbench.cards import load_catalogue
 from paralbench.metrics import METRICS
+from paralbench.runner import execute as executing
 from paralbench.runner.execute import execute
+from paralbench.runner.executors.exchanging import Exchanging
 from paralbench.runner.request import Request
 from paralbench.runner.transfer_tables import write_transfer_tables
 from paralbench.tables import TABLES, RunFolder, slots
@@ -161,6 +165,25 @@ def test_two_processes_give_the_tables_of_one(catalogue, tmp_path, monkeypatch):
     for table in TABLES:
         if table != "timings":
             pd.testing.assert_frame_equal(two.read(table), one.read(table))
+
+
+def test_machines_that_share_no_folder_read_what_trains_together(catalogue, tmp_path, monkeypatch):
+    """Also of cells that were done before, whose features a new machine has not."""
+    monkeypatch.setenv("PARALBENCH_HOME", str(tmp_path / "home"))
+    given = {"transfer": ("made-up-emotion",), "protocols": ("pair",)}
+    expected = RunFolder(tmp_path / "alone")
+    execute(catalogue, request_of(**given), expected.path)
+    out, address = RunFolder(tmp_path / "run"), f"file://{tmp_path}/there"
+    execute(catalogue, request_of(**given, corpora=("one", "two")), out.path)
+    machines = Machines([tmp_path / "a", tmp_path / "b"])
+    monkeypatch.setattr(
+        executing, "choose_executor", lambda *_: Exchanging(machines, address, paths.home())
+    )
+    request = request_of(**given, executor="ray", store=address)
+    summary = execute(catalogue, request, out.path)
+    assert (summary.done, summary.reused, summary.failed) == (4, 2, 0)
+    for table in ("scores", "predictions", "drops"):
+        pd.testing.assert_frame_equal(out.read(table), expected.read(table))
 
 
 def test_a_step_of_growth_is_nested_and_does_not_depend_on_the_order(run):

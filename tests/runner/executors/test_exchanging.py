@@ -1,24 +1,19 @@
-"""Machines that share nothing but an address: the local run's tables, and each file checked.
+"""Machines that share nothing but an address: the local run's tables, and each file checked."""
 
-The machines are made up: what is done on them is done in this process, with a home of their own,
-on copies of what travels.
-"""
-
-import pickle
 import shutil
 import sys
 import uuid
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from tests.runner.executors.machines import Machines
 
 from paralbench import paths
 from paralbench.audio.cache import AudioCache
 from paralbench.audio.pcm import canonical, content_hash
 from paralbench.cards import load_catalogue
-from paralbench.errors import Fault, ParalbenchError, StoreError
+from paralbench.errors import ParalbenchError, StoreError
 from paralbench.features.batching import BUDGETS
 from paralbench.features.budget import recall, remember
 from paralbench.features.frame_store import open_frames
@@ -26,7 +21,6 @@ from paralbench.features.store import FeatureStore
 from paralbench.runner import execute as executing
 from paralbench.runner import extraction
 from paralbench.runner.executors.exchanging import Exchanging, Made
-from paralbench.runner.executors.work import Place, WorkerLostError
 from paralbench.runner.extract_in_parts import extract_in_parts
 from paralbench.runner.extraction import Extraction, Sizing
 from paralbench.runner.progress import Quiet
@@ -36,43 +30,6 @@ from paralbench.storage.remote import Remote
 from paralbench.upstreams.weights import Weights
 
 HOMES = ("home", "one", "two")
-
-
-@dataclass
-class Machines:
-    """Does parts in turn on machines that have a home each, and may lose one with its work."""
-
-    homes: list[Path]
-    lost: list[int] = field(default_factory=list)  # positions of parts that are begun anew
-    gone: list[int] = field(default_factory=list)  # positions of parts that are given up
-    done: list[str] = field(default_factory=list)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def settle(self, request):
-        return request, Place(slots=2, parts=2, patience=60.0)
-
-    def run(self, work, parts, told):
-        copies = {home: pickle.dumps(work) for home in self.homes}
-        works = {}
-        for index, part in enumerate(parts):
-            first, second = (self.homes[(index + one) % len(self.homes)] for one in (0, 1))
-            turns = [first, second] if index in self.lost else [first]
-            for home in turns:
-                with pytest.MonkeyPatch.context() as patch:
-                    patch.setenv("PARALBENCH_HOME", str(home))
-                    if home not in works:
-                        works[home] = pickle.loads(copies[home])
-                    load = pickle.loads(pickle.dumps(part))
-                    found = works[home].do(load, lambda event, index=index: told(index, event))
-                self.done.append(home.name)
-            if index in self.gone:
-                found = Fault.of(WorkerLostError("a task was lost"))
-            yield index, pickle.loads(pickle.dumps(found))
 
 
 @pytest.fixture

@@ -138,6 +138,7 @@ def test_requests_that_are_wrong_say_what_is_allowed(command_line, cards, tmp_pa
         ([*run, "--upstreams", "fbank", *task, "--device", "tpu"], "Allowed: auto, cpu"),
         ([*run, "--upstreams", "fbank", *task, "--devices", "cpu,mps:3"], "is not here"),
         ([*run, "--upstreams", "fbank", *task, "--address", "auto"], "for the executor 'ray'"),
+        ([*run, "--upstreams", "fbank", *task, "--store", "s3://b/x"], "for the executor 'ray'"),
         ([*run, "--upstreams", "fbank", *task, "--recipes", "magic"], "unknown recipe 'magic'"),
         ([*run, "--upstreams", "fbank", *task, "--root", "voices"], "write --root ID=DIR"),
         ([*run, "--upstreams", "fbank", *task, "--root", "voices=/nowhere"], "no folder /nowhere"),

@@ -8,7 +8,7 @@ from paralbench.errors import StoreError
 from paralbench.storage import atomic, index
 from paralbench.storage.index import StoreWarning
 from paralbench.storage.keyed import KeyedStore, RaggedStore
-from paralbench.storage.shards import list_shards, write_shard
+from paralbench.storage.shards import Shard, list_shards, write_shard
 
 
 def _rows(numbers):
@@ -66,6 +66,19 @@ def test_refresh_sees_what_others_wrote(filled, key):
     assert key("new") not in other
     other.refresh()
     assert other.get([key("new")])["frames"] == [770]
+
+
+def test_the_files_that_hold_some_keys(tmp_path, key):
+    store = KeyedStore(tmp_path / "store")
+    for number in range(3):
+        store.append([key(number), key(number + 10)], {"x": np.full((2, 1), number)})
+    for number in range(3):
+        (file,) = store.files([key(number)])
+        assert Shard.open(file).arrays["x"].ravel().tolist() == [number, number]
+    assert store.files([key(0), key(10), key(1)]) == sorted(
+        {*store.files([key(0)]), *store.files([key(11)])}
+    )
+    assert store.files([key("absent")]) == store.files([]) == []
 
 
 def test_the_same_key_twice_is_harmless(filled, key):

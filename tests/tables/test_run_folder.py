@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from paralbench.errors import StoreError
-from paralbench.tables import TABLES, RunFolder
+from paralbench.tables import TABLES, RunFolder, run_folder
 
 
 def scores(cell, value=0.5):
@@ -130,3 +130,28 @@ def test_a_damaged_table_is_named(tmp_path):
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(StoreError, match=r"c\.parquet: damaged"):
         run.read("scores")
+
+
+def test_a_packed_cell_is_the_same_in_another_run_folder(tmp_path, monkeypatch):
+    one, other = RunFolder(tmp_path / "one"), RunFolder(tmp_path / "other")
+    tables = {"scores": scores("cell-1", 0.25), "audit": TABLES["audit"].empty()}
+    one.write("cell-1", tables)
+    other.enter({"a": "cell-1"})
+    other.fail("cell-1", "probe", ValueError("why"), "2026-07-01T12:00:00")
+    written = []
+    monkeypatch.setattr(
+        run_folder,
+        "write_file",
+        lambda folder, name, data, write=run_folder.write_file: (
+            written.append(folder.name),
+            write(folder, name, data),
+        ),
+    )
+    packed = one.pack("cell-1")
+    other.unpack("cell-1", packed)
+    assert written[-1] == "scores"  # which marks the cell as done
+    assert other.pack("cell-1") == packed
+    assert set(packed) == set(tables)
+    assert other.done("cell-1")
+    assert not other.failed("cell-1")
+    assert other.read("scores")["value"].tolist() == [0.25]

@@ -15,7 +15,7 @@ from paralbench.errors import StoreError
 from paralbench.features.budget import BUDGETS_FOLDER, budget_in
 from paralbench.features.keys import encoder_key
 from paralbench.features.store import DESCRIPTION
-from paralbench.storage.atomic import write_file
+from paralbench.storage.atomic import clean_leftovers, write_file
 from paralbench.storage.remote import Remote, is_name
 from paralbench.storage.shards import DamagedShardError
 
@@ -80,6 +80,8 @@ def fetch_files(remote: Remote, files: Sequence[tuple[str, str | None]], home: P
         StoreError: a name is none of a home's, or one cannot be fetched.
     """
     lacking = [(name, sha256) for name, sha256 in dict(files).items() if _lacks(home, name)]
+    for folder in {(home / name).parent for name, _ in lacking if is_name(name)}:
+        clean_leftovers(folder)  # of a fetch that was killed
     return sum(remote.each(lambda file: fetch_file(remote, *file, home), lacking))
 
 

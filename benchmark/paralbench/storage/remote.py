@@ -33,9 +33,11 @@ _RAISED = {
     "aiohttp": ("ClientError",),
     "azure.core.exceptions": ("AzureError",),
     "botocore.exceptions": ("BotoCoreError", "ClientError"),
-    "google.auth.exceptions": ("GoogleAuthError",),
+    "ftplib": ("Error",),
     "gcsfs.retry": ("HttpError",),
+    "google.auth.exceptions": ("GoogleAuthError",),
     "paramiko.ssh_exception": ("SSHException",),
+    "smbprotocol.exceptions": ("SMBException",),
 }
 
 Item = TypeVar("Item")
@@ -74,6 +76,14 @@ class Remote:
     def __str__(self) -> str:
         return self.address
 
+    def reconnected(self) -> "Remote":
+        """The same after a long time without a word, in which a connection may have been closed.
+
+        Raises:
+            StoreError: it cannot be reached.
+        """
+        return Remote(self._given) if self._threads == 1 else self
+
     def look(self) -> None:
         """See that the address answers; it may be empty.
 
@@ -111,7 +121,7 @@ class Remote:
 
         Args:
             files: by name.
-            sent: told the bytes of each when it is there; from several threads.
+            sent: told the bytes of each when it is there.
 
         Returns:
             The names that were sent.
@@ -129,13 +139,8 @@ class Remote:
             if there.get(name) != size:
                 lacking.append((name, path, size))
 
-        def send(item: tuple[str, Path, int]) -> str:
-            name, path, size = item
-            self._send(name, path)
-            sent(size)
-            return name
-
-        return self.each(send, lacking)
+        self.each(lambda one: self._send(*one[:2]), lacking, lambda one: sent(one[2]))
+        return [name for name, _, _ in lacking]
 
     def fetch(self, name: str, target: Path, sha256: str) -> int:
         """Fetch a file, whole and as it was written, or not at all.
@@ -176,16 +181,30 @@ class Remote:
         with self._explained(f"cannot read {name}"):
             return self._fs.cat_file(self._path(name), start=start, end=end)
 
-    def each(self, do: Callable[[Item], Made], items: Iterable[Item]) -> list[Made]:
+    def each(
+        self,
+        do: Callable[[Item], Made],
+        items: Iterable[Item],
+        done: Callable[[Item], None] = lambda _item: None,
+    ) -> list[Made]:
         """Do something with each of some items in a few threads; what came of it, in order.
 
         After an error no other is begun.
+
+        Args:
+            do: called in one of the threads.
+            items: given to it.
+            done: told of each item in its turn, in the thread of the caller.
         """
+        items, found = list(items), []
         pool = ThreadPoolExecutor(self._threads)
         try:
-            return list(pool.map(do, items))
+            for item, made in zip(items, pool.map(do, items), strict=True):
+                done(item)
+                found.append(made)
         finally:
             pool.shutdown(cancel_futures=True)
+        return found
 
     def _entries(self, folder: str) -> list[tuple[str, dict[str, Any]]]:
         """What lies in a folder: names and what the driver says of them."""
@@ -268,7 +287,7 @@ def _open(address: str, protocol: str, shown: str) -> tuple[Any, str]:
             f"{EXAMPLES}."
         )
     try:
-        return url_to_fs(address)
+        return url_to_fs(address, skip_instance_cache=True)
     except ImportError as error:
         lacking = getattr(error.__cause__, "name", None) or error.name
         package = f" pip install {lacking.partition('.')[0]}" if lacking else f" {error}"

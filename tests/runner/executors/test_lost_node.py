@@ -146,8 +146,11 @@ class Losing:
 
 
 @pytest.fixture
-def cluster(fakes):
-    """A head and a second node, one processor each; yields the cluster and the second."""
+def cluster(fakes, tmp_path):
+    """A head and a second node, one processor each; yields the cluster and the second.
+
+    Where they share no folder, the second works in the home ``second``.
+    """
     from ray.cluster_utils import Cluster
 
     scratch = tempfile.mkdtemp(prefix="pb-")  # the sockets of Ray need a short path
@@ -161,7 +164,8 @@ def cluster(fakes):
         cluster = Cluster(initialize_head=True, head_node_args={**settings, "temp_dir": scratch})
         try:
             ray.init(cluster.address, log_to_driver=False)  # so this process is with the head
-            second = cluster.add_node(**settings)
+            home = {"PARALBENCH_HOME": str(tmp_path / "second")}
+            second = cluster.add_node(**settings, env_vars=home)
             cluster.wait_for_nodes()
             yield cluster, second
         finally:
@@ -170,13 +174,16 @@ def cluster(fakes):
             shutil.rmtree(scratch, ignore_errors=True)
 
 
+@pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize(("what", "share"), [("encoding", 0.3), ("cells", 0.3)])
 def test_a_run_that_loses_a_node_ends_with_the_local_tables(
-    run, local, cluster, tmp_path, assert_same, what, share
+    run, local, cluster, tmp_path, assert_same, what, share, shared
 ):
     losing = Losing(*cluster, what, share)
-    summary = run(tmp_path / "home", tmp_path / "run", losing, executor="ray")
+    store = None if shared else f"file://{tmp_path}/there"
+    summary = run(tmp_path / "home", tmp_path / "run", losing, executor="ray", store=store)
     assert losing.node is None, "the run ended before the node was lost"
     assert (summary.done, summary.failed) == (8, 0), summary
     assert "ray: 2 nodes, 2 tasks at a time on cpu" in losing.lines
     assert_same(RunFolder(tmp_path / "run"), local)
+    assert shared != (tmp_path / "second" / "features").exists()

@@ -148,7 +148,9 @@ class _Pull:
         if not sizes:
             return
         lacking = self._lacking(sizes, instead)
-        faults = self._each(lambda one: self._take(one, sizes, instead), lacking)
+        faults = self._each(
+            lambda one: self._take(one, instead), lacking, lambda one: self.read(sizes[one.name])
+        )
         for (name, rows, _), why in zip(lacking, faults, strict=True):
             if why is None:
                 self.done.add(part, rows, sizes[name])
@@ -190,22 +192,25 @@ class _Pull:
             self.read(sizes[name])
         return found
 
-    def _each(self, do: Callable[[Any], str | None], items: list[Any]) -> list[str | None]:
+    def _each(
+        self,
+        do: Callable[[Any], str | None],
+        items: list[Any],
+        done: Callable[[Any], None] = lambda _item: None,
+    ) -> list[str | None]:
         """What is wrong with each of some files, which are taken unless it is only to be told."""
-        return [None for _ in items] if self.dry_run else self.remote.each(do, items)
+        return [None for _ in items] if self.dry_run else self.remote.each(do, items, done)
 
-    def _take(self, one: _Lacking, sizes: Mapping[str, int], instead: Path | None) -> str | None:
+    def _take(self, one: _Lacking, instead: Path | None) -> str | None:
         """Take the rows of a shard that lack here; why not, if it is damaged."""
         if one.whole:
-            why = self._fetch(one.name)
-        else:
-            with tempfile.TemporaryDirectory(prefix="paralbench-") as aside:
-                why = self._fetch(one.name, Path(aside))
-                if why is None:
-                    folder = (self.home / one.name).parent
-                    without = None if instead is None else known_keys(instead)
-                    take_rows((Path(aside) / one.name).parent, folder, without=without)
-        self.read(sizes[one.name])
+            return self._fetch(one.name)
+        with tempfile.TemporaryDirectory(prefix="paralbench-") as aside:
+            why = self._fetch(one.name, Path(aside))
+            if why is None:
+                folder = (self.home / one.name).parent
+                without = None if instead is None else known_keys(instead)
+                take_rows((Path(aside) / one.name).parent, folder, without=without)
         return why
 
     def _fetch(self, name: str, home: Path | None = None) -> str | None:

@@ -68,13 +68,15 @@ class Exchanging:
             wanted = list(work.needs(part))
             files.update((one.name, one) for one in wanted)
             loads.append(_Load(part, tuple((one.name, one.sha256) for one in wanted)))
-        self._remote.send({name: one.path for name, one in files.items()})
+        remote = self._remote.reconnected()
+        remote.send({name: one.path for name, one in files.items()})
         with closing(self._executor.run(_Carried(work, self._address), loads, told)) as results:
             for index, found in results:
                 if isinstance(found, Fault):
                     yield index, found
                     continue
-                fetch_files(self._remote, [(name, None) for name in found.made], self._home)
+                remote = self._remote.reconnected()
+                fetch_files(remote, [(name, None) for name in found.made], self._home)
                 yield index, found.found
 
 
@@ -121,8 +123,8 @@ class _Carried(Work[_Load, Made]):
             self._remote = Remote(self.address)
             self.work.arrive()
         with locked(home / _LOCK):  # two parts on one machine often need the same
-            fetch_files(self._remote, part.needs, home)
+            fetch_files(self._remote.reconnected(), part.needs, home)
         found = self.work.do(part.part, tell)
         made = {one.name: one.path for one in of_home(self.work.made(part.part), home)}
-        self._remote.send(made)
+        self._remote.reconnected().send(made)
         return Made(found, tuple(made))

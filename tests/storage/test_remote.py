@@ -96,6 +96,15 @@ def test_hidden_files_and_those_of_dead_senders_are_not_listed(remote, files):
     assert remote.sizes("some") == {"some/a": 1}
 
 
+def test_a_link_that_leads_in_a_circle_ends(tmp_path, files):
+    remote = Remote(f"file://{tmp_path}/there")
+    remote.send(files(a=b"1"))
+    (tmp_path / "there" / "some" / "round").symlink_to(tmp_path / "there")
+    found = remote.sizes("", below=True)
+    assert "some/a" in found
+    assert len(found) < 10
+
+
 def test_it_travels_as_its_address_and_hides_a_password(remote, monkeypatch):
     assert pickle.loads(pickle.dumps(remote)).address == remote.address
     monkeypatch.setattr(module, "_open", lambda *_: (fsspec.filesystem("memory"), "/x"))

@@ -25,6 +25,7 @@ EXAMPLES = "s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, sftp://HOST/FOLDER, file:///
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.*", re.DOTALL)
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 _PIECE = 4 * 2**20
+_DEEPEST = 6  # folders of a home; links there may lead in a circle
 _THREADS = 8
 # Their files appear whole or not at all, and a move would be a second copy.
 _WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oci", "oss", "memory"}
@@ -108,7 +109,7 @@ class Remote:
         found: dict[str, int] = {}
         for name, entry in self._entries(folder):
             if entry["type"] == "directory":
-                if below:
+                if below and name.count("/") < _DEEPEST:
                     found.update(self.sizes(name, below=True))
             else:
                 found[name] = int(entry.get("size") or 0)
@@ -138,7 +139,6 @@ class Remote:
             size = _size(path)
             if there.get(name) != size:
                 lacking.append((name, path, size))
-
         self.each(lambda one: self._send(*one[:2]), lacking, lambda one: sent(one[2]))
         return [name for name, _, _ in lacking]
 

@@ -16,6 +16,7 @@ from paralbench.cards import load_catalogue
 from paralbench.errors import ParalbenchError, StoreError
 from paralbench.features.batching import BUDGETS
 from paralbench.features.budget import recall, remember
+from paralbench.features.collecting import NOT_FINITE, TOO_SHORT
 from paralbench.features.frame_store import open_frames
 from paralbench.features.store import FeatureStore
 from paralbench.runner import execute as executing
@@ -124,10 +125,12 @@ def test_moments_frames_and_exclusions_travel(machines, address, tmp_path, fakes
     shutil.move(home / "features", tmp_path / "shared")
     shared = FeatureStore(tmp_path / "shared").space(upstream.description)
     expected = open_frames(shared, -1)
+    for machine in machines.homes:  # which found on its own that one cannot be encoded
+        elsewhere = FeatureStore(machine / "features").space(upstream.description)
+        elsewhere.exclude({contents[1]: NOT_FINITE})
     space, frames = extract(Exchanging(machines, address, home), home)
-    (short,) = space.excluded(contents)
-    assert short == contents[0]
-    kept = contents[1:]
+    assert space.excluded(contents) == {contents[0]: TOO_SHORT, contents[1]: NOT_FINITE}
+    kept = contents[2:]
     assert len(machines.done) > 1
     np.testing.assert_array_equal(space.mean(kept), shared.mean(kept))
     np.testing.assert_array_equal(space.moments(kept), shared.moments(kept))
@@ -135,12 +138,18 @@ def test_moments_frames_and_exclusions_travel(machines, address, tmp_path, fakes
         np.testing.assert_array_equal(one, other)
 
 
-def test_weights_travel_once_and_are_found_in_each_home(
-    apart, run, small_upstream, tmp_path, assert_same, monkeypatch, cards
-):
+@pytest.fixture
+def small(small_upstream, cards):
+    """The folder of an upstream with weights, whose card ``small`` is among the cards."""
     folder = small_upstream("wav2vec2-base")
-    for file in folder.glob("small.yaml"):
-        shutil.copy(file, cards / file.name)
+    shutil.copy(folder / "small.yaml", cards)
+    yield folder
+    (cards / "small.yaml").unlink()
+
+
+def test_weights_travel_once_and_are_found_in_each_home(
+    apart, run, small, tmp_path, assert_same, monkeypatch
+):
     changes = {"upstreams": ("small",), "tasks": ("voices-emotion",), "recipes": ("ridge",)}
     expected, _ = run(tmp_path / "alone", tmp_path / "alone-run", **changes)
     loaded = []
@@ -150,16 +159,15 @@ def test_weights_travel_once_and_are_found_in_each_home(
         lambda self, load=Upstream._load: loaded.append(self.weights.folder) or load(self),
     )
     found, summary = apart(**changes)
-    (cards / "small.yaml").unlink()
     assert (summary.done, summary.failed, summary.encoded) == (1, 0, 36)
     assert_same(found, expected)
     (sent,) = (tmp_path / "there" / "weights" / "by-sha256").iterdir()
     kept = {tmp_path / name / "weights" / "by-sha256" / sent.name for name in ("one", "two")}
     assert kept <= set(loaded)
-    assert set(loaded) - kept == {folder / "weights"}  # here, for the description
+    assert set(loaded) - kept == {small / "weights"}  # here, for the description
     for home in kept:
         for file in sent.iterdir():
-            assert (home / file.name).read_bytes() == (folder / "weights" / file.name).read_bytes()
+            assert (home / file.name).read_bytes() == (small / "weights" / file.name).read_bytes()
 
 
 def test_a_part_that_is_lost_is_done_again_elsewhere(apart, machines, tmp_path):

@@ -131,15 +131,17 @@ class Cells(Work[tuple[Keyed, ...], list[CellDone]]):
         if self.space is None:
             return []
         self.space.refresh()
-        files: set[Path] = {self.space.folder / DESCRIPTION}
+        wanted: dict[str, set[str]] = {}
         for cell, _ in part:
-            reads = get_recipe(cell.recipe).reads
+            contents = wanted.setdefault(get_recipe(cell.recipe).reads, set())
             for problem in self.shared.read_for(cell, self.problems[cell.slot]):
-                contents = list(problem.frame["content"])
-                files.update(self.space.files(contents, second_moments=reads == "moments"))
-                if reads == "frames":
-                    frames = open_frames(self.space, self.request.frames_layer)
-                    files.update(() if frames is None else frames.files(contents))
+                contents.update(problem.frame["content"])
+        files = {self.space.folder / DESCRIPTION}
+        for reads, contents in wanted.items():
+            files.update(self.space.files(sorted(contents), second_moments=reads == "moments"))
+            if reads == "frames":
+                frames = open_frames(self.space, self.request.frames_layer)
+                files.update(() if frames is None else frames.files(contents))
         return of_home(sorted(files), paths.home())
 
     def arrive(self) -> None:

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from paralbench.cards import Fixed
 from paralbench.errors import ProbeError
-from paralbench.probes.gram import Moments, Parts, class_weights
+from paralbench.probes.gram import Moments, Parts, class_weights, self_product
 from paralbench.probes.inputs import FoldRows, Index, Inputs
 from paralbench.probes.layer_choice import ROUNDING, Floats, Method, Outputs, choose_and_test
 from paralbench.probes.on_disk import Floats32
@@ -124,7 +124,7 @@ class _Layer:
             equations = self._from_rows(fit)
         else:
             equations = self._from_moments(self._parts.moments(fit, whole))
-        solutions = [self._solve(equations, point) for point in points]
+        solutions = self._solve(equations, points)
         x = self._parts.take(rows)[:, : self._dim]
         x = x.sub_(equations.mean).mul_(equations.scale)
         values = torch.stack([x @ weight + bias for weight, bias in solutions])
@@ -190,20 +190,23 @@ class _Layer:
         right = n * share * (class_mean - class_mean.mean(0)).T
         return right, class_mean.new_full((len(class_mean),), share)
 
-    def _solve(self, equations: "_Equations", penalty: float) -> tuple[Tensor, Tensor]:
-        """Weights ``(D, outputs)`` for standardised features, and biases."""
+    def _solve(
+        self, equations: "_Equations", penalties: Sequence[float]
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Weights ``(D, outputs)`` for standardised features, and biases, of each penalty."""
         right = equations.right
         if not self._lda:
-            weight = equations.solve(1.0, penalty * equations.n)
-            return weight, equations.level - equations.centre @ weight
+            weights = equations.solve([(1.0, penalty * equations.n) for penalty in penalties])
+            return [(weight, equations.level - equations.centre @ weight) for weight in weights]
         variance = float(equations.kernel.trace()) / len(right)
         if not variance > 0:
             raise ProbeError(
                 "in each class all training utterances have the same features, so that "
                 "discriminant analysis has no covariance; use recipe 'ridge'."
             )
-        weight = equations.solve(1 - penalty, penalty * variance)
-        return weight, -(right * weight).sum(0) / 2 - np.log(right.shape[1])
+        weights = equations.solve([(1 - penalty, penalty * variance) for penalty in penalties])
+        level = np.log(right.shape[1])
+        return [(weight, -(right * weight).sum(0) / 2 - level) for weight in weights]
 
 
 @dataclass(frozen=True)
@@ -235,15 +238,18 @@ class _Equations:
         if self.matrix is not None:
             return self.matrix
         assert self.factor is not None  # one of the two is given
-        return self.factor @ self.factor.T
+        return self_product(self.factor.T)
 
-    def solve(self, a: float, c: float) -> Tensor:
-        """The solution ``(D, outputs)``."""
+    def solve(self, systems: Sequence[tuple[float, float]]) -> list[Tensor]:
+        """The solution ``(D, outputs)`` for each a and c."""
         if self.factor is None:
-            return _solve(self.kernel, a, c, self.right)
+            return [_solve(self.kernel, a, c, self.right) for a, c in systems]
         # (a Z'Z + c I)^-1 = (I - a Z' (a Z Z' + c I)^-1 Z) / c
-        inner = _solve(self.kernel, a, c, self.factor @ self.right)
-        return (self.right - a * (self.factor.T @ inner)) / c
+        right = self.factor @ self.right
+        inner = torch.stack([_solve(self.kernel, a, c, right) for a, c in systems])
+        # All at once, and as rows: Z' with a few columns is several times slower.
+        outer = (inner.mT @ self.factor).mT
+        return [(self.right - a * one) / c for (a, c), one in zip(systems, outer, strict=True)]
 
 
 def _solve(matrix: Tensor, a: float, c: float, right: Tensor) -> Tensor:

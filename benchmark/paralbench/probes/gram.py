@@ -191,7 +191,7 @@ def gram_of(
     for k in np.flatnonzero(count):
         of_class = x[torch.as_tensor(np.flatnonzero(labels == k), device=x.device)] - offset
         total[k] = of_class.sum(0)
-        torch.matmul(of_class.T, of_class, out=product[k])
+        product[k] = self_product(of_class)
     gram = Gram(offset, torch.as_tensor(count, device=x.device), total, product)
     if cache is not None:
         cache.put(key, gram)
@@ -218,8 +218,19 @@ def moments_of(x: Tensor, labels: Index, n_classes: int) -> Moments:
         total += is_class[of[some]].T @ centred
         square += centred.square().sum(0)
         centred *= root[some, None]
-        weighted.addmm_(centred.T, centred)
+        weighted += self_product(centred)
     return Moments(offset, count, total, square, weighted)
+
+
+def self_product(x: Tensor) -> Tensor:
+    """x'x, ``(D, D)``, of x ``(n, D)``.
+
+    On the CPU by NumPy, which sees that both factors are one and does half of the work.
+    """
+    if x.device.type != "cpu":
+        return x.T @ x
+    values = x.numpy()
+    return torch.from_numpy(values.T @ values)
 
 
 def class_weights(count: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Extraction from a warm cache, on the CPU or a GPU: how fast, and how near to what it could be.
 
     python tests/performance/extract.py --device cpu
+    python tests/performance/extract.py --device cpu --openvino --upstreams wav2vec2-base
     python tests/performance/extract.py --device cuda
     python tests/performance/extract.py --device cuda --compiled
 
@@ -114,7 +115,7 @@ def busy_rate(size=1024):
 
 
 def measure(
-    card, precision, device, samples, clips, folder, threads, compiled, clock, with_s3prl=True
+    card, precision, device, samples, clips, folder, threads, how_ours, clock, with_s3prl=True
 ):
     """Seconds and audio seconds of each way, bytes of memory and the operations of ours.
 
@@ -127,6 +128,10 @@ def measure(
     peak = 0
     with blueprints.random_encoder(card) as encoder:
         flops = measure_flops(encoder, "cpu")
+        if how_ours == "openvino":
+            from paralbench.upstreams.openvino_backend import with_openvino
+
+            encoder = with_openvino(encoder)
 
         budget = None
         if torch.device(device).type == "cuda":  # as a long extraction does, and remembers
@@ -139,7 +144,8 @@ def measure(
             nonlocal peak
             space = FeatureStore(folder / f"{card.id}-{precision}-{next(numbers)}")
             how = {"device": device, "precision": precision, "lengths": cache.lengths}
-            how |= {"threads": threads, "token_budget": budget, "compiled": compiled}
+            how |= {"threads": threads, "token_budget": budget}
+            how |= {"compiled": how_ours == "compiled"}
             report = extract(encoder, {}, contents, cache, space, **how)
             assert report.encoded == len(contents)
             peak = max(peak, report.peak_memory_bytes)
@@ -182,12 +188,12 @@ def measure(
     return dict(seconds), audio, alone, None if flops is None else flops.of_all(lengths)
 
 
-def rows_of(card, precision, device, found, rate, shared, compiled=False):
+def rows_of(card, precision, device, found, rate, shared, how_ours=""):
     """What was measured, as rows of the table."""
     seconds, audio, peak, flops = found
     cuda = torch.device(device).type == "cuda"
     real_time = {name: audio[name] / seconds[name] for name in seconds}
-    what = f"{card.id}, {precision}, {torch.device(device).type}{', compiled' * compiled}"
+    what = f"{card.id}, {precision}, {torch.device(device).type}{how_ours and f', {how_ours}'}"
     names = {PLAIN: f"{PLAIN} of {PLAIN_BATCH} in file order", S3PRL: S3PRL}
     for name, said in names.items():
         if name in seconds:
@@ -241,6 +247,7 @@ def main(arguments=None):
     parser.add_argument("--rounds", type=int, help="how many blocks")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--compiled", action="store_true", help="ours with compiled blocks")
+    parser.add_argument("--openvino", action="store_true", help="ours by OpenVINO, on a CPU")
     parser.add_argument("--no-s3prl", action="store_true", help="only transformers beside ours")
     parser.add_argument(
         "--busy", action="store_true", help="one thread, by the processor's time, not the clock"
@@ -252,6 +259,7 @@ def main(arguments=None):
     clips, rounds = given.clips or CLIPS[kind], given.rounds or ROUNDS[kind]
     if given.busy:
         given.threads = 1
+    how_ours = "openvino" if given.openvino else "compiled" if given.compiled else ""
     clock = time.process_time if given.busy else time.perf_counter
     torch.set_num_threads(given.threads)
     rates = {one: matmul_rate(str(device), one, given.threads) for one in ("fp32", "bf16")}
@@ -274,19 +282,19 @@ def main(arguments=None):
                 card = blueprints.shrunk(card)
             spawned = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(1, spawned) as alone:
-                how = (str(device), samples, clips, folder, given.threads, given.compiled, clock)
+                how = (str(device), samples, clips, folder, given.threads, how_ours, clock)
                 found = alone.submit(measure, card, precision, *how, not given.no_s3prl).result()
             shared = {
                 "command": f"python tests/performance/extract.py --device {kind}",
                 "device": name if kind == "cuda" else f"cpu, {given.threads} threads",
             }
+            if how_ours:
+                shared["command"] += f" --{how_ours}"
             if given.busy:
                 shared["command"] += " --busy"
                 shared["device"] = "cpu, by the processor's time, one thread"
             new = list(
-                rows_of(
-                    card, precision, str(device), found, rates[precision], shared, given.compiled
-                )
+                rows_of(card, precision, str(device), found, rates[precision], shared, how_ours)
             )
             for row in new:
                 print(row["measure"], row["ours"], row.get("baseline", ""), row["unit"], flush=True)

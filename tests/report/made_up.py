@@ -96,7 +96,7 @@ def write_run(
         seeds: probes of each cell.
         utterances: test utterances of each task.
         layers: whether there are probes for each layer.
-        growth: whether two corpora together train towards a third, too.
+        growth: whether one, and two corpora together, train towards a third in the protocol growth.
         failed: (upstream, task) that failed instead.
         without: tables that are left out.
         suite: the suite's name.
@@ -133,8 +133,9 @@ def write_run(
                 ceilings[upstream, test] = made
             else:
                 _losses(run, *made, *ceilings[upstream, test])
-    for first, second, test in permutations(corpora, 3) if growth else ():
-        common = {"train": f"{first}+{second}", "test": test, "setting": "growth"}
+    sizes = (2, 3) if growth else ()
+    for *train, test in (some for size in sizes for some in permutations(corpora, size)):
+        common = {"train": "+".join(train), "test": test, "setting": "growth"}
         for upstream in upstreams:
             level = skill[upstream] * run.rng.uniform(0.4, 0.8)
             common |= {"task": "emotion", "recipe": "paralbench"}

@@ -102,6 +102,18 @@ def test_growth_is_drawn_for_each_tested_corpus(run, tmp_path):
         draw(run, "growth", tmp_path / "b.svg", Options(task="emotion"))
 
 
+def test_growth_is_of_its_own_settings_and_each_set_of_corpora_once(run):
+    from paralbench.report.figures.transfer import growth
+    from paralbench.report.reading import Run
+
+    rows = growth(Run.open(run))
+    one = rows[(rows["name"] == "hubert-base") & (rows["test"] == "ravdess")]
+    assert list(one["train"]) == ["emodb", "iemocap", "emodb + iemocap"]
+    scores = RunFolder(run).read("scores")
+    own = scores[(scores["setting"] == "growth") & (scores["test_corpus"] == "ravdess")]
+    assert set(one["value"]) <= set(own["value"])
+
+
 def test_a_name_with_a_dollar_is_no_formula(make_run, tmp_path):
     rows = [score("1", "a_$x^2$", "t", 0.5), score("2", "b$", "t", 0.6)]
     told = texts(draw(make_run(rows).path, "scores", tmp_path / "a.svg").read_text())

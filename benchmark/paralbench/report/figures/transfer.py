@@ -55,14 +55,16 @@ def transfer(run: Run) -> Frame:
 
 
 def growth(run: Run) -> Frame:
-    """Score by the number of training corpora: one row per label, upstream, probe and setting.
+    """Score by the number of training corpora: one row per label, upstream, probe and set of them.
+
+    Rows are of the protocol ``growth`` alone: a pair may be scored on more classes.
 
     Returns:
-        ``task, heading, name, probe, n_corpora, train, test, value, low, high, chance``; a single
-        training corpus is a pair. Empty where no more than one was tried.
+        ``task, heading, name, probe, n_corpora, train, test, value, low, high, chance``. Empty
+        where no more than one was tried.
     """
     pooled = run.pooled
-    keep = pooled["setting"].isin(["pair", "growth"]) & pooled["primary"] & ~pooled["floor"]
+    keep = (pooled["setting"] == "growth") & pooled["primary"] & ~pooled["floor"]
     rows = pooled[keep & (pooled["recipe"] != LAYERWISE)]
     rows = rows.rename(columns={"upstream": "name", "test_corpus": "test"})
     rows = rows.assign(
@@ -74,6 +76,9 @@ def growth(run: Run) -> Frame:
         chance=rows["chance"].astype(float),
     )
     keys = ["task", "name", "probe", "test"]
+    # Orders that end alike trained on the same set.
+    corpora = rows["train_corpora"].map(lambda train: "+".join(sorted(slots.domains_of(train))))
+    rows = rows[~rows[keys].assign(corpora=corpora).duplicated()]
     most = rows.groupby(keys)["n_corpora"].transform("max")
     columns = ["task", "heading", "name", "probe", "n_corpora", "train", "test", "value", "low"]
     columns += ["high", "chance"]

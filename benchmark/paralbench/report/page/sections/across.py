@@ -71,8 +71,9 @@ def _growth(view: View) -> tuple[Figure, ...]:
         {
             "id": "growth",
             "title": "Score by the number of training corpora",
-            "caption": "Each dot is one set of training corpora, none of them the tested one; the "
-            "line is their mean. A line that rises says that variety helps.",
+            "caption": "Each dot is one set of training corpora, none of them the tested one, and "
+            "all on the classes that every corpus has; the line is their mean. A line that rises "
+            "says that variety helps.",
             "spec": panels.growth(),
             "data": {"rows": rows},
             "choices": {"task": "Label", "probe": "Probe", "test": "Tested on"},

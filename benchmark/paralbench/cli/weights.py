@@ -55,7 +55,8 @@ def fetch(
             rows.append({"id": card.id, "problem": told(error)})
         else:
             folder = str(found.folder) if found.folder else None
-            rows.append({"id": card.id, **asdict(found), "folder": folder})
+            files = [str(path) for path in found.files]
+            rows.append({"id": card.id, **asdict(found), "folder": folder, "files": files})
     if as_json:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
     elif had := [row for row in rows if "problem" not in row]:

@@ -128,7 +128,11 @@ class FilesIndex:
         data = path.read_bytes()
         self._parts.add(path)
         try:
-            table = pq.read_table(io.BytesIO(data), schema=_SCHEMA)
+            # In this thread: one of Arrow's own may still hold the bytes when Python ends, which
+            # aborts the process (https://github.com/apache/arrow/issues/33975).
+            table = pq.read_table(
+                pa.BufferReader(data), schema=_SCHEMA, use_threads=False, pre_buffer=False
+            )
         except (pa.ArrowException, OSError) as error:
             self._set_aside(path, error)
             return

@@ -151,7 +151,8 @@ def _load(file: Path) -> _Kept | None:
     data = raw[_DIGEST_BYTES:]
     if hashlib.sha256(data).digest() != raw[:_DIGEST_BYTES]:
         return None
-    table = pq.read_table(pa.BufferReader(data))
+    # In this thread, as in paralbench.audio.files_index.
+    table = pq.read_table(pa.BufferReader(data), use_threads=False, pre_buffer=False)
     return _Kept(table, json.loads(table.schema.metadata[_EXTRA]))
 
 

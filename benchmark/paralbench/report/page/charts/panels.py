@@ -61,7 +61,8 @@ def learning() -> dict[str, Any]:
 def growth() -> dict[str, Any]:
     """Score by number of training corpora: data ``rows``."""
     rows = alt.Chart()
-    x = alt.X("n_corpora:Q", axis=alt.Axis(title="training corpora", tickMinStep=1, format="d"))
+    # Of numbers an axis would have halves too, written as whole ones.
+    x = alt.X("n_corpora:O", axis=alt.Axis(title="training corpora", labelAngle=0))
     y = alt.Y("value:Q", scale=alt.Scale(zero=False), axis=axis("§heading§"))
     mean = rows.mark_line(color=ACCENT, strokeWidth=2).encode(x=x, y="mean(value):Q")
     dots = rows.mark_point(filled=True, size=36, color=ACCENT, opacity=0.7).encode(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paralbench import paths
-from paralbench.cli.options import CardsOption, DryRunOption, catalogue, words
-from paralbench.cli.run import progress_display
+from paralbench.cli.options import AudioOption, CardsOption, DryRunOption, catalogue, words
+from paralbench.cli.run import megabytes_display
 from paralbench.features.sizes import size_text
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ AddressArgument = Annotated[
         help="What fsspec opens: s3://BUCKET/FOLDER, gs://..., sftp://..., file:///FOLDER."
     ),
 ]
-AudioOption = Annotated[
-    bool, typer.Option("--audio", help="Decoded audio too, where the corpora lie alike.")
-]
 
 
 def push(
@@ -34,14 +31,8 @@ def push(
     from paralbench.storage.remote import Remote
 
     remote = Remote(address)
-    with progress_display() as display:
-        done = push_store(
-            paths.home(),
-            remote,
-            audio=audio,
-            dry_run=dry_run,
-            progress=lambda sent, total: display.work("push", sent / 1e6, total / 1e6, "MB"),
-        )
+    with megabytes_display("push") as progress:
+        done = push_store(paths.home(), remote, audio=audio, dry_run=dry_run, progress=progress)
     _tell(done, str(remote), "would send" if dry_run else "sent", "there")
 
 
@@ -66,7 +57,7 @@ def pull(
     for id in named:
         shelves.upstreams.get(id)
     remote = Remote(address)
-    with progress_display() as display:
+    with megabytes_display("pull") as progress:
         done = pull_store(
             paths.home(),
             remote,
@@ -74,7 +65,7 @@ def pull(
             upstreams=named,
             cards=shelves.upstreams,
             dry_run=dry_run,
-            progress=lambda read, total: display.work("pull", read / 1e6, total / 1e6, "MB"),
+            progress=progress,
         )
     _tell(done, str(remote), "would take" if dry_run else "taken", "here")
 

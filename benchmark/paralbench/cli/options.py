@@ -38,6 +38,9 @@ DevicesOption = Annotated[
     str | None,
     typer.Option(help="One process for each: cuda (all GPUs here), or cuda:0,cuda:1, or cpu,cpu."),
 ]
+AudioOption = Annotated[
+    bool, typer.Option("--audio", help="Decoded audio too, where the corpora lie alike.")
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what is found; change nothing.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

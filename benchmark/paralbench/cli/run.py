@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -283,3 +283,10 @@ def progress_display() -> "Iterator[Progress]":
             yield bars
     else:
         yield Lines()
+
+
+@contextmanager
+def megabytes_display(what: str) -> "Iterator[Callable[[int, int], None]]":
+    """Show how many megabytes are done, of how many."""
+    with progress_display() as display:
+        yield lambda done, total: display.work(what, done / 1e6, total / 1e6, "MB")

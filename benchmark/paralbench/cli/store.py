@@ -4,8 +4,7 @@ Exit codes: 0 all is well, 1 something was damaged or could not be taken, 2 the 
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +13,7 @@ import typer
 from paralbench import paths
 from paralbench.cli.exchange import pull, push
 from paralbench.cli.options import (
+    AudioOption,
     CardsOption,
     DryRunOption,
     JsonOption,
@@ -22,7 +22,7 @@ from paralbench.cli.options import (
     catalogue,
     words,
 )
-from paralbench.cli.run import progress_display
+from paralbench.cli.run import megabytes_display
 from paralbench.cli.tables import print_table
 from paralbench.features.sizes import size_text
 
@@ -69,7 +69,7 @@ def scrub(dry_run: DryRunOption = False, as_json: JsonOption = False) -> None:
     """Read everything that was computed, and set aside what is not as it was written."""
     from paralbench.features.maintenance.scrub import scrub_home
 
-    with _reading("scrub") as progress:
+    with megabytes_display("scrub") as progress:
         found = scrub_home(paths.home(), dry_run=dry_run, progress=progress)
     if as_json:
         data = {
@@ -149,9 +149,7 @@ def merge(
     folders: Annotated[
         list[Path], typer.Argument(help="Other PARALBENCH_HOMEs, or their features folders.")
     ],
-    audio: Annotated[
-        bool, typer.Option("--audio", help="Decoded audio too, where the corpora lie alike.")
-    ] = False,
+    audio: AudioOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Take in the features that other stores have; they are not changed. Repeating it is safe."""
@@ -160,7 +158,7 @@ def merge(
     bad = False
     for folder in folders:
         source = folder.expanduser().resolve()
-        with _reading(f"{folder}") as progress:
+        with megabytes_display(f"{folder}") as progress:
             done = merge_store(
                 source, paths.home(), audio=audio, dry_run=dry_run, progress=progress
             )
@@ -175,13 +173,6 @@ def merge(
         bad = bad or bool(done.damaged or done.refused)
     if bad:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _reading(what: str) -> "Iterator[Callable[[int, int], None]]":
-    """Show how many megabytes were read."""
-    with progress_display() as display:
-        yield lambda done, total: display.work(what, done / 1e6, total / 1e6, "MB")
 
 
 def _keys_of(runs: Iterable[Path]) -> set[str]:

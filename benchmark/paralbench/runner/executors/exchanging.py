@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from paralbench import paths
@@ -43,13 +42,8 @@ class Exchanging:
         self._executor.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._executor.__exit__(kind, error, trace)
+    def __exit__(self, *error: Any) -> None:
+        self._executor.__exit__(*error)
 
     def settle(self, request: "Request") -> "tuple[Request, Place]":
         """As the executor's; nothing is waited for, as nothing is seen late."""

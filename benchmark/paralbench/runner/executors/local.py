@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from paralbench.runner.device import choose_device
 from paralbench.runner.executors.work import Found, Part, Place, Results, Told, Work
@@ -18,12 +17,7 @@ class Local:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         """There is nothing to close."""
 
     def settle(self, request: "Request") -> "tuple[Request, Place]":

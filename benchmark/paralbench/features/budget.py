@@ -193,19 +193,15 @@ def try_batch(
 
 def recall(folder: Path, device: str) -> int | None:
     """The budget that was remembered for a device; None if there is none that can be read."""
-    return read_budget(folder / BUDGETS_FOLDER / _file_name(device))
-
-
-def read_budget(path: Path) -> int | None:
-    """What a file remembers; None if it is damaged, or another device's than its name says."""
+    name = _file_name(device)
     try:
-        return budget_in(path.read_bytes(), path.name)
+        return budget_in((folder / BUDGETS_FOLDER / name).read_bytes(), name)
     except OSError:
         return None
 
 
 def budget_in(data: bytes, name: str) -> int | None:
-    """As :func:`read_budget`, of what such a file holds."""
+    """What a file remembers; None if it is damaged, or another device's than its name says."""
     try:
         kept = json.loads(data)
     except ValueError:

@@ -13,7 +13,7 @@ compiler fails on runs as it is.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paralbench.errors import ParalbenchError
 
@@ -41,7 +41,7 @@ def pays(operations: float | None, device: str) -> bool:
 
 def can_compile(encoder: "Encoder") -> bool:
     """Whether an encoder names blocks."""
-    return bool(list(getattr(encoder, "blocks", ())))
+    return bool(_blocks(encoder))
 
 
 @contextmanager
@@ -58,11 +58,11 @@ def compiled_blocks(encoder: "Encoder", backend: str = "inductor") -> Iterator[N
     import torch
     from torch import _dynamo
 
-    if not can_compile(encoder):
+    blocks = _blocks(encoder)
+    if not blocks:
         raise ParalbenchError(
             f"{type(encoder).__name__} names no blocks that could be compiled; leave compile out."
         )
-    blocks = list(getattr(encoder, "blocks", ()))
     for block in blocks:
         block.forward = torch.compile(block.forward, dynamic=True, backend=backend)
     try:
@@ -72,3 +72,7 @@ def compiled_blocks(encoder: "Encoder", backend: str = "inductor") -> Iterator[N
     finally:
         for block in blocks:
             del block.forward  # what is left is that of its class
+
+
+def _blocks(encoder: "Encoder") -> list[Any]:
+    return list(getattr(encoder, "blocks", ()))

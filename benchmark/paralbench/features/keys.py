@@ -42,6 +42,15 @@ def encoder_key(description: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(description).encode("ascii")).hexdigest()
 
 
+def content_of(data: bytes, key: str) -> dict[str, Any] | None:
+    """What a file holds that is named by its content's key; None if that is another's."""
+    try:
+        found = json.loads(data)
+        return found if isinstance(found, dict) and encoder_key(found) == key else None
+    except (ValueError, StoreError):
+        return None
+
+
 def space_description(upstream: Mapping[str, Any], *, precision: str) -> dict[str, Any]:
     """What determines a space of pooled features, apart from the audio.
 

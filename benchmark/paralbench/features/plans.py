@@ -7,7 +7,6 @@ the batches they were planned in; whole batches that are stored are skipped. Onl
 no plan holds get a new one, so a request that overlaps an earlier one encodes only what is new.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from paralbench.features.batching import Batch, Limits, plan_batches
 from paralbench.features.collecting import TOO_SHORT
-from paralbench.features.keys import canonical, encoder_key
+from paralbench.features.keys import canonical, content_of, encoder_key
 from paralbench.features.windows import windows
 from paralbench.storage.atomic import clean_leftovers, write_file
 
@@ -119,11 +118,11 @@ def _begun(folder: Path, setting: Mapping[str, Any]) -> list[dict[str, int]]:
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
-            plan = json.loads(path.read_bytes())
-        except (OSError, ValueError):
+            plan = content_of(path.read_bytes(), path.stem)
+        except OSError:
+            plan = None
+        if plan is None:
             continue  # without it the utterances get a new plan, which costs only the last bits
-        if not isinstance(plan, dict) or encoder_key(plan) != path.stem:
-            continue
         if all(plan.get(name) == value for name, value in setting.items()):
             found.append(plan["lengths"])
     return found

@@ -4,16 +4,14 @@ A name is the path below PARALBENCH_HOME, here and at an address. What made a fi
 so that none is taken that is not what it says it is.
 """
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from paralbench.errors import StoreError
 from paralbench.features.budget import BUDGETS_FOLDER, budget_in
-from paralbench.features.keys import encoder_key
+from paralbench.features.keys import content_of
 from paralbench.features.store import DESCRIPTION
 from paralbench.storage.atomic import clean_leftovers, write_file
 from paralbench.storage.remote import Remote, is_name
@@ -96,7 +94,7 @@ def fetch_file(remote: Remote, name: str, sha256: str | None, home: Path) -> int
     if not _TEXT.fullmatch(name):
         raise StoreError(f"{remote}/{name}: no file of a store has such a name; it is not taken.")
     data = remote.read(name)
-    if not _is_as_named(name, data):
+    if not is_as_named(name, data):
         raise DamagedShardError(
             f"{remote}/{name}: not what the name says. It was not taken; remove it there, so that "
             "it is sent again."
@@ -114,19 +112,10 @@ def _is_of_weights(name: str) -> bool:
     return is_name(name) and _OF_WEIGHTS.fullmatch(name) is not None
 
 
-def _is_as_named(name: str, data: bytes) -> bool:
+def is_as_named(name: str, data: bytes) -> bool:
     """Whether a description, plan or budget is the one that its name is made from."""
     *_, folder, last = name.split("/")
     if folder == BUDGETS_FOLDER:
         return budget_in(data, last) is not None
     key = folder if last == DESCRIPTION else last.removesuffix(".json")
     return content_of(data, key) is not None
-
-
-def content_of(data: bytes, key: str) -> dict[str, Any] | None:
-    """What a file holds that is named by its content's key; None if that is another's."""
-    try:
-        found = json.loads(data)
-        return found if isinstance(found, dict) and encoder_key(found) == key else None
-    except (ValueError, StoreError):
-        return None

@@ -299,6 +299,7 @@ def _open(address: str, protocol: str, shown: str) -> tuple[Any, str]:
 
 def _errors() -> tuple[type[Exception], ...]:
     """What drivers raise, as far as their libraries are loaded."""
+    # NotImplementedError: what a driver cannot do, as writing over http.
     found: list[type[Exception]] = [OSError, EOFError, NotImplementedError, ValueError]
     for module, names in _RAISED.items():
         if loaded := sys.modules.get(module):

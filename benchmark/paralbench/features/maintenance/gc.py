@@ -7,7 +7,7 @@ installed, a user's own module made it), the space stays, and is named with the 
 """
 
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,15 +203,20 @@ def _fits(card: UpstreamCard, description: Mapping[str, Any]) -> bool:
 
 
 def may_be_of(
-    ids: Collection[str], description: Mapping[str, Any], cards: Iterable[UpstreamCard]
-) -> bool:
-    """Whether one of these upstreams made a space, or may have: its weights are not here."""
-    judge = _Judge(cards, {})
-    return any(
-        judge.sha256(card) in (None, description.get("weights"))
-        for card in cards
-        if card.id in ids and _fits(card, description)
-    )
+    ids: Collection[str], cards: Iterable[UpstreamCard]
+) -> Callable[[Mapping[str, Any]], bool]:
+    """Tells of a description whether one of these upstreams made it, or may have.
+
+    May have: its weights are not here.
+    """
+    mine = [card for card in cards if card.id in ids]
+    judge = _Judge(mine, {})
+
+    def may(description: Mapping[str, Any]) -> bool:
+        fitting = (card for card in mine if _fits(card, description))
+        return any(judge.sha256(card) in (None, description.get("weights")) for card in fitting)
+
+    return may
 
 
 def _is_of(

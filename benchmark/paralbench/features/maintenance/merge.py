@@ -4,14 +4,11 @@ Spaces meet by their keys, which are the sha256 of what made them, and rows by t
 audio. So a row that is in both is the same row, up to rounding, and the one that is here stays.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from paralbench.errors import StoreError
-from paralbench.features.budget import BUDGETS_FOLDER, read_budget
-from paralbench.features.keys import encoder_key
 from paralbench.features.maintenance.spaces import (
     Progress,
     adding_up,
@@ -19,8 +16,10 @@ from paralbench.features.maintenance.spaces import (
     read_description,
     shard_bytes,
     space_folders,
+    text_folders,
 )
 from paralbench.features.store import FeatureStore
+from paralbench.features.travelling import is_as_named
 from paralbench.storage.atomic import write_file
 from paralbench.storage.maintenance import Damage, copy_checked, known_keys, take_rows
 from paralbench.storage.shards import DamagedShardError
@@ -122,10 +121,9 @@ def _take_space(
         # An utterance has features in a space or is excluded from it: what is here already holds.
         instead = mine / ("means" if name == "excluded" else "excluded")
         _take(name, part, mine / name, done, dry_run, read, instead)
-    for path in sorted((space / "plans").glob("*.json")):
-        _take_plan(path, mine / "plans", done, dry_run)
-    for path in sorted((space / BUDGETS_FOLDER).glob("*.json")):
-        _take_budget(path, mine / BUDGETS_FOLDER, done, dry_run)
+    for folder in text_folders(space):
+        for path in sorted(folder.glob("*.json")):
+            _take_text(path, mine / folder.name, done, dry_run)
 
 
 def _take(
@@ -146,29 +144,18 @@ def _take(
     done.damaged += taken.damaged
 
 
-def _take_plan(path: Path, folder: Path, done: Merged, dry_run: bool) -> None:
-    """A batch plan, so that what is missing there is encoded here in the batches planned there."""
+def _take_text(path: Path, folder: Path, done: Merged, dry_run: bool) -> None:
+    """A batch plan, so that what is missing there is encoded here in the batches planned there.
+
+    Or the size of a device's batches, so that such a device has the same ones here.
+    """
     if (folder / path.name).exists():
         return
     data = path.read_bytes()
-    try:
-        fits = encoder_key(json.loads(data)) == path.stem
-    except (ValueError, AttributeError, StoreError):
-        fits = False
-    if not fits:
+    if not is_as_named(f"{folder.name}/{path.name}", data):
         done.damaged.append(Damage(path, "not what the name says"))
     elif not dry_run:
         write_file(folder, path.name, data)
-
-
-def _take_budget(path: Path, folder: Path, done: Merged, dry_run: bool) -> None:
-    """The size of a device's batches, so that such a device has the same ones here."""
-    if read_budget(folder / path.name) is not None:
-        return
-    if read_budget(path) is None:
-        done.damaged.append(Damage(path, "not what the name says"))
-    elif not dry_run:
-        write_file(folder, path.name, path.read_bytes())
 
 
 def _take_file(path: Path, folder: Path, done: Merged, dry_run: bool) -> None:

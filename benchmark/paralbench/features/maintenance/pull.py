@@ -14,6 +14,7 @@ import numpy as np
 
 from paralbench.cards import UpstreamCard
 from paralbench.errors import StoreError
+from paralbench.features.keys import content_of
 from paralbench.features.maintenance.exchange import NO_DESCRIPTION, Exchanged, Rows, rows_of
 from paralbench.features.maintenance.gc import may_be_of
 from paralbench.features.maintenance.spaces import (
@@ -23,7 +24,7 @@ from paralbench.features.maintenance.spaces import (
     remembered_upstreams,
 )
 from paralbench.features.store import DESCRIPTION, FeatureStore
-from paralbench.features.travelling import content_of, fetch_file, is_shard, travels
+from paralbench.features.travelling import fetch_file, is_shard, travels
 from paralbench.storage.maintenance import known_keys, read_keys, take_rows
 from paralbench.storage.remote import Remote
 from paralbench.storage.rows import layout_of
@@ -70,12 +71,12 @@ def pull_store(
     pull = _Pull(home, remote, dry_run, adding_up(sum(sizes.values()), progress))
     spaces = pull.sort_out(sizes)
     heard, known = spaces.pop("", {}), remembered_upstreams(home / "features")
-    cards = list(cards)
+    wanted = may_be_of(upstreams, cards)
     for key, names in sorted(spaces.items()):
         description = pull.description(key, names)
         if description is None:
             continue
-        if not upstreams or known.get(key) in upstreams or may_be_of(upstreams, description, cards):
+        if not upstreams or known.get(key) in upstreams or wanted(description):
             pull.space(key, description, names)
     pull.shards("audio", heard)
     pull.others(heard)

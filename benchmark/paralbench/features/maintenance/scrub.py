@@ -1,13 +1,9 @@
 """Checking everything that a home computed against the checksums it was written with."""
 
-import json
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from paralbench.errors import StoreError
-from paralbench.features.budget import BUDGETS_FOLDER, read_budget
-from paralbench.features.keys import encoder_key
 from paralbench.features.maintenance.spaces import (
     Progress,
     adding_up,
@@ -18,6 +14,7 @@ from paralbench.features.maintenance.spaces import (
     text_folders,
 )
 from paralbench.features.store import DESCRIPTION
+from paralbench.features.travelling import is_as_named
 from paralbench.storage.atomic import clean_leftovers
 from paralbench.storage.downloads import sha256_of
 from paralbench.storage.maintenance import Damage, scrub, set_aside
@@ -85,16 +82,10 @@ def _check_texts(space: Path, found: Findings, dry_run: bool) -> None:
     wrong = []
     if (space / DESCRIPTION).exists() and read_description(space) is None:
         wrong.append(space / DESCRIPTION)
-    for path in sorted((space / "plans").glob("*.json")):
-        try:
-            plan = json.loads(path.read_bytes())
-            fits = isinstance(plan, dict) and encoder_key(plan) == path.stem
-        except (ValueError, StoreError):
-            fits = False
-        if not fits:
-            wrong.append(path)
-    budgets = (space / BUDGETS_FOLDER).glob("*.json")
-    wrong += [path for path in sorted(budgets) if read_budget(path) is None]
+    for folder in text_folders(space):
+        for path in sorted(folder.glob("*.json")):
+            if not is_as_named(f"{folder.name}/{path.name}", path.read_bytes()):
+                wrong.append(path)
     _damaged(wrong, "not what the name says", found, dry_run)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from paralbench.errors import StoreError
 from paralbench.features.budget import BUDGETS_FOLDER
-from paralbench.features.keys import encoder_key, space_description
+from paralbench.features.keys import content_of, encoder_key, space_description
 from paralbench.features.precision import PRECISIONS
 from paralbench.features.store import DESCRIPTION
 from paralbench.storage.index import KEYS
@@ -176,11 +176,9 @@ def look_at(folder: Path) -> Space:
 def read_description(folder: Path) -> dict[str, Any] | None:
     """The description of a space; None where there is none, or one that is not its own."""
     try:
-        found = json.loads((folder / DESCRIPTION).read_bytes())
-        mine = isinstance(found, dict) and encoder_key(found) == folder.name
-    except (OSError, ValueError, StoreError):
+        return content_of((folder / DESCRIPTION).read_bytes(), folder.name)
+    except OSError:
         return None
-    return found if mine else None
 
 
 def remembered_upstreams(features: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -143,6 +144,16 @@ def kept_home(
     home = Path(given) if given else tmp_path_factory.getbasetemp() / "kept-home"
     monkeypatch.setenv("PARALBENCH_HOME", str(home))
     return home
+
+
+@pytest.fixture(params=["file", "memory"])
+def remote(request: pytest.FixtureRequest, tmp_path: Path):
+    """An empty address: a folder, or a store of this process's memory."""
+    from paralbench.storage.remote import Remote
+
+    if request.param == "file":
+        return Remote(f"file://{tmp_path}/there")
+    return Remote(f"memory://{uuid.uuid4().hex}/there")
 
 
 @dataclass

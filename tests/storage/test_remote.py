@@ -3,7 +3,6 @@
 import hashlib
 import pickle
 import socket
-import uuid
 
 import fsspec
 import pytest
@@ -12,14 +11,6 @@ from paralbench.errors import ParalbenchError, StoreError
 from paralbench.storage import remote as module
 from paralbench.storage.remote import Remote, is_name
 from paralbench.storage.shards import DamagedShardError
-
-
-@pytest.fixture(params=["file", "memory"])
-def remote(request, tmp_path):
-    """An empty address: a folder, or a store of this process's memory."""
-    if request.param == "file":
-        return Remote(f"file://{tmp_path}/there")
-    return Remote(f"memory://{uuid.uuid4().hex}/there")
 
 
 @pytest.fixture

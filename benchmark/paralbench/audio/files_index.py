@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from paralbench.storage.atomic import clean_leftovers, write_file
 from paralbench.storage.index import StoreWarning
+from paralbench.storage.parquet import table_in
 
 # Loading takes about a millisecond a part.
 _MERGE_ABOVE = 16
@@ -128,11 +129,7 @@ class FilesIndex:
         data = path.read_bytes()
         self._parts.add(path)
         try:
-            # In this thread: one of Arrow's own may still hold the bytes when Python ends, which
-            # aborts the process (https://github.com/apache/arrow/issues/33975).
-            table = pq.read_table(
-                pa.BufferReader(data), schema=_SCHEMA, use_threads=False, pre_buffer=False
-            )
+            table = table_in(data, _SCHEMA)
         except (pa.ArrowException, OSError) as error:
             self._set_aside(path, error)
             return

@@ -28,6 +28,7 @@ from paralbench.corpora.readers import Read
 from paralbench.corpora.readers.noted import digest, noting
 from paralbench.errors import StoreError
 from paralbench.storage.atomic import write_file
+from paralbench.storage.parquet import table_in
 
 _log = logging.getLogger(__name__)
 
@@ -151,8 +152,7 @@ def _load(file: Path) -> _Kept | None:
     data = raw[_DIGEST_BYTES:]
     if hashlib.sha256(data).digest() != raw[:_DIGEST_BYTES]:
         return None
-    # In this thread, as in paralbench.audio.files_index.
-    table = pq.read_table(pa.BufferReader(data), use_threads=False, pre_buffer=False)
+    table = table_in(data)
     return _Kept(table, json.loads(table.schema.metadata[_EXTRA]))
 
 

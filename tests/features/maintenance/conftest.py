@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from paralbench.audio.cache import AudioCache
+from paralbench.audio.segments import Segment
 from paralbench.cards import Catalogue, load_catalogue
 from paralbench.features.keys import space_description
 from paralbench.features.store import FeatureSpace, FeatureStore
@@ -24,6 +26,18 @@ def shipped() -> Catalogue:
 
 def contents(numbers) -> list[str]:
     return [hashlib.sha256(str(number).encode()).hexdigest() for number in numbers]
+
+
+def assert_heard(home: Path, noise) -> None:
+    """The decoded audio is in a home, and its corpus needs no decoding there."""
+    cache = AudioCache(home / "audio")
+    for content in noise.contents[:3]:
+        np.testing.assert_array_equal(cache.waveform(content), noise.waveforms[content])
+    told = []
+    root = noise.cache.folder.parent / "corpus"
+    frame = cache.prepare(root, [Segment("0", "0.wav")], lambda *done: told.append(done))
+    assert frame["content"].tolist() == noise.contents[:1]
+    assert told == []  # nothing was decoded
 
 
 @dataclasses.dataclass(frozen=True)
